@@ -55,7 +55,7 @@ test: $(READY) ## Run the tests but for the slow ones (on real smears only if LE
 	$(TEST) --dist loadfile
 
 test-slow: $(READY) ## Run what make test leaves out: further looks at what it covers
-	$(TEST) --dist loadscope -m "slow and not faults"
+	$(TEST) --dist loadscope --no-loadscope-reorder -m "slow and not faults"
 
 test-all: test test-slow ## Run all tests but for those of make test-faults
 

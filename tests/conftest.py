@@ -21,6 +21,11 @@ PROJECT = Path(__file__).parents[1]
 CLASS_NAMES = ["Benign", "Early", "Pre", "Pro"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that run whole commands: each takes minutes, for which one worker would wait at the end."""
+    items.sort(key=lambda item: item.path.parent != PROJECT / "tests")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _outside_of_sessions() -> None:
     """Let messages of one file name no environment of a session that another file has opened."""

@@ -1,12 +1,14 @@
 """`kedro viz run`, which shows at first what can be read."""
 
 import json
+import sys
 import webbrowser
 from pathlib import Path
 
 import kedro_viz
 import pytest
 from click.testing import CliRunner
+from kedro.framework.startup import bootstrap_project
 from kedro_viz import server
 from kedro_viz.api import apps
 from kedro_viz.launchers import utils
@@ -14,6 +16,9 @@ from kedro_viz.launchers.cli.main import viz
 
 import leukoscope.cli  # noqa: F401
 from leukoscope.viz import add_beginning, kedro_viz_run, serve
+
+# While this is loaded, pipelines are those that Kedro-Viz draws, for all other tests of this process too.
+sys.modules.pop("kedro_viz.integrations.kedro.data_loader", None)
 
 
 @pytest.fixture
@@ -40,6 +45,22 @@ def test_kedro_viz_opens_stages_and_models_alone(opened, arguments):
     assert " http://127.0.0.1:4141/?types=nodes\n" in told
     assert told.count("under Filters") == 1
     assert (utils.display_cli_message, server.run_server) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--pipeline", "train_resnet5"], "There is no pipeline 'train_resnet5'. Did you mean train_resnet50"),
+        (["--env", "nowhere"], "There is no environment nowhere in conf/."),
+    ],
+)
+def test_what_there_is_not_is_refused_at_once(opened, arguments, words, project_path, monkeypatch):
+    monkeypatch.chdir(project_path)
+    bootstrap_project(project_path)
+    result = CliRunner().invoke(viz, ["run", *arguments])
+    assert result.exit_code == 1
+    assert words in result.output
+    assert opened == []
 
 
 def test_its_other_commands_stay():

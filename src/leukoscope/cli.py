@@ -68,7 +68,7 @@ def _run(force: bool, verbose: bool, **options: Any) -> Any:
     with errors_in_a_line(), ending_if_unchanged(may_end=not force), _telling_of_nodes(verbose):
         options["conf_source"] = options["conf_source"] or _find_configuration()
         options["runner"] = options["runner"] or _RUNNER
-        _require_pipelines(options)
+        require_pipelines(options)
         return kedro_run.callback(**options)  # type: ignore[misc]
 
 
@@ -188,8 +188,15 @@ def _find_configuration() -> str | None:
     )
 
 
-def _require_pipelines(options: dict[str, Any]) -> None:
-    """Refuse an unknown pipeline before creating a session, which takes longer."""
+def require_pipelines(options: dict[str, Any]) -> None:
+    """Refuse an unknown pipeline before creating a session, which takes longer.
+
+    Args:
+        options: ``conf_source``, ``env``, ``params`` and ``pipelines``.
+
+    Raises:
+        ClickException: There is no pipeline of one of these names.
+    """
     try:
         set_entries(read_entries(options["conf_source"], options["env"], options["params"]))
     except Exception:  # the session will report what is wrong with the configuration

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from kedro.framework.project import settings
 from kedro_viz import server
 from kedro_viz.launchers import utils
 from kedro_viz.launchers.cli.run import run as kedro_viz_run
+
+from leukoscope.cli import require_pipelines
 
 # In an address it wins over what the browser has kept, of this project or of another one.
 STAGES = "?types=nodes"
@@ -61,8 +64,18 @@ def serve(**options: Any) -> None:
 
 
 def _run(**options: Any) -> Any:
+    _require(**options)
     with _replacing():
         return kedro_viz_run.callback(**options)
+
+
+def _require(env: str | None, pipeline: str | None, params: dict[str, Any], **_: Any) -> None:
+    """Refuse what its own process would end by, while the command waits for ten minutes."""
+    conf = Path.cwd() / settings.CONF_SOURCE
+    if env and conf.is_dir() and not (conf / env).is_dir():
+        raise click.ClickException(f"There is no environment {env} in {settings.CONF_SOURCE}/. Nothing was started.")
+    names = [pipeline] if pipeline else []
+    require_pipelines({"conf_source": str(conf), "env": env, "params": params, "pipelines": names})
 
 
 @contextmanager

@@ -182,9 +182,11 @@ def test_a_session_that_compares_models_says_so(project_path, tracking_uri):
     assert runs.loc["__default__", "metrics.best_gain_over_colour"] == pytest.approx(0.4)
     assert "**ResNet50**: test accuracy 0.800" in runs.loc["resnet50", "tags.mlflow.note.content"]
     assert "Leukoscope" in mlflow.get_experiment(experiment).tags["mlflow.note.content"]
-    models = "%2C".join(sorted(f"%22{run}%22" for run in runs.loc[["resnet50", "vgg16"], "run_id"]))
-    experiments = f"%5B%22{experiment}%22%5D"
-    assert session.hook.last_page == f"#/compare-runs?runs=%5B{models}%5D&experiments={experiments}"
+    assert session.hook.last_page == f"#/experiments/{experiment}/runs?viewStateShareKey=models"
+    view = json.loads(mlflow.get_experiment(experiment).tags["mlflow.sharedViewState.models"])
+    assert view["selectedColumns"][0] == view["orderByKey"] == "metrics.`test_accuracy`"
+    assert session.hook.last_page in mlflow.get_experiment(experiment).tags["mlflow.note.content"]
+    mlflow.search_runs([experiment], view["searchFilter"])  # which MLflow can read
 
 
 def test_one_model_has_the_sessions_run(project_path, tracking_uri):

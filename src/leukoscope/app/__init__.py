@@ -1,1 +1,1 @@
-"""The review page: a second reader's opinions on smears, in a browser on the same machine."""
+"""The review page: a second reader's predictions for smears, in a browser on the same machine."""

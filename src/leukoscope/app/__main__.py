@@ -49,9 +49,9 @@ def serve(catalog: CatalogProtocol, parameters: dict[str, Any], port: int) -> No
     """Serve the page until it is interrupted.
 
     Args:
-        catalog: Has the reader, and what there is of model cards and training images.
+        catalog: Contains the reader and, if available, model cards and training images.
         parameters: All parameters.
-        port: Of 127.0.0.1.
+        port: Port on 127.0.0.1.
     """
     import uvicorn
 
@@ -65,14 +65,14 @@ def serve(catalog: CatalogProtocol, parameters: dict[str, Any], port: int) -> No
     reader = load(catalog, "reader")
     keep = partial(save, catalog, "reviews")
     if "reviews" in catalog:
-        keep(pd.DataFrame())  # or somebody would write a review that cannot be kept
+        keep(pd.DataFrame())  # check early that reviews can be saved, before anyone writes one
     smears = load(catalog, "smears") if catalog.exists("smears") else None
-    # A registered model is not the one that the card here is about.
+    # The local card does not describe a model from the registry.
     card = None if parameters["reader"].model_uri else find_card(catalog, reader.model)
     log = partial(save, catalog, "opinion_log") if options.log_opinions else None
     if log is not None:
         log(pd.DataFrame())
-    reader = know_scale(reader, smears)  # one that an earlier version kept does not
+    reader = know_scale(reader, smears)  # readers saved by earlier versions lack the scale
     desk = Desk(reader, options, parameters["explanation"], parameters["seed"], smears, log)
     doubts = find_doubts(catalog, reader.class_names, smears)
     office = Office(desk, describe_reader(reader, card), doubts, find_showings(catalog, options))
@@ -87,7 +87,7 @@ def check_options(given: Any) -> AppOptions:
     """Check the parameters of the page.
 
     Raises:
-        InputError: A name is unknown or a value does not fit.
+        InputError: A name is unknown or a value is invalid.
     """
     try:
         return AppOptions.model_validate(given or {})
@@ -96,20 +96,20 @@ def check_options(given: Any) -> AppOptions:
 
 
 def load(catalog: CatalogProtocol, name: str) -> Any:
-    """Load a data set, and let an input error stand alone.
+    """Load a data set, and re-raise only the input error among chained errors.
 
     Raises:
-        InputError: What the data set says is wrong with it.
+        InputError: The error reported by the data set.
     """
     with _telling_input_errors():
         return catalog.load(name)
 
 
 def save(catalog: CatalogProtocol, name: str, data: Any) -> None:
-    """Save a data set, and let an input error stand alone.
+    """Save a data set, and re-raise only the input error among chained errors.
 
     Raises:
-        InputError: What the data set says is wrong.
+        InputError: The error reported by the data set.
     """
     with _telling_input_errors():
         catalog.save(name, data)
@@ -124,14 +124,14 @@ def _telling_input_errors() -> Iterator[None]:
 
 
 def find_card(catalog: CatalogProtocol, model: str) -> str | None:
-    """Find the card of a model, if one was written."""
+    """Find the card of a model, if there is one."""
     cards = catalog.load("model_cards") if catalog.exists("model_cards") else {}
     card = cards.get(f"{model}/model_card")
     return card() if card else None
 
 
 def find_doubts(catalog: CatalogProtocol, class_names: Sequence[str], smears: Any) -> "Doubts | None":
-    """Find the doubtful labels to ask reviewers about; ``None`` where nobody looked for any."""
+    """Find the doubtful labels to ask reviewers about; ``None`` if they were not searched for."""
     from leukoscope.app.doubts import Doubts
 
     if not (catalog.exists("label_issues") and "label_reviews" in catalog):
@@ -141,7 +141,7 @@ def find_doubts(catalog: CatalogProtocol, class_names: Sequence[str], smears: An
 
 
 def find_showings(catalog: CatalogProtocol, options: AppOptions) -> "Showings":
-    """Find to whom which opinion was shown before; without such a data set it is remembered while the server runs."""
+    """Load the record of predictions shown to whom; without such a data set it lasts only while the server runs."""
     from leukoscope.app.showings import Showings
 
     if "shown_opinions" not in catalog:
@@ -153,8 +153,8 @@ def find_showings(catalog: CatalogProtocol, options: AppOptions) -> "Showings":
 
 def _require_free(port: int) -> None:
     with socket.socket() as probe:
-        # As the server itself does: a page that was just stopped does not keep the next from its port.
-        if os.name == "posix":  # elsewhere the option would let two have the port
+        # Like the server itself, so that a page that was just stopped does not block its port for the next.
+        if os.name == "posix":  # on other systems, the option would let two processes share the port
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

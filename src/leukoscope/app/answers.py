@@ -1,4 +1,4 @@
-"""What becomes of the forms of the page: each answer is a line for the one who sent it."""
+"""Handle the forms of the page: each answer is a line of text for the sender."""
 
 import asyncio
 import logging
@@ -21,13 +21,13 @@ logger = logging.getLogger(__name__)
 async def answer_review(
     session: Session, keep: Callable[[pd.DataFrame], None], image: ReadImage, phase: str, entered: Any
 ) -> str:
-    """Keep a review of an image, and say so once it is on the disk, or why it is not.
+    """Save a review of an image, and report that it was saved to disk, or why it was not.
 
     Args:
-        session: That the image is in.
-        keep: Keeps reviews, given as rows of the data set ``reviews``.
-        image: What was reviewed.
-        phase: Of which the form is; a form of another phase than the image's is out of date.
+        session: The session that contains the image.
+        keep: Saves reviews, given as rows of the data set ``reviews``.
+        image: The reviewed image.
+        phase: The phase of the form; a form is outdated if its phase differs from the image's.
         entered: The fields of the form: ``answer`` and ``note``, ``seconds`` and ``grade``.
     """
     async with session.lock:
@@ -64,7 +64,7 @@ async def _keep_review(
 
 
 async def answer_doubt(session: Session, doubts: Doubts, doubt: Doubt, entered: Any) -> str:
-    """Keep what a reviewer says of a doubtful label, and say so once it is on the disk, or why it is not."""
+    """Save a review of a doubtful label, and report that it was saved to disk, or why it was not."""
     fields = entered if isinstance(entered, dict) else {}
     try:
         given = fields.get("answer"), fields.get("note"), session.reviewer

@@ -1,4 +1,4 @@
-"""Doubtful labels that reviewers are asked about, and what they say of them."""
+"""Doubtful labels to be reviewed, and their reviews."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -13,16 +13,16 @@ from leukoscope.evaluation.agreement import NOT_ASSESSABLE
 from leukoscope.evaluation.label_issues import LABEL_RIGHT, LABEL_WRONG
 from leukoscope.images.packed import PackedImages, find_by_content
 
-# The picture of the pipeline has as many.
+# The same number as in the pipeline's figure.
 _MOST = 40
 
 
 class Doubt(NamedTuple):
-    """An image whose label models contradict.
+    """An image whose label is contradicted by models.
 
     Attributes:
-        number: From 1, the most doubtful first.
-        row: Of the table of doubtful labels.
+        number: Number of the doubtful label, from 1, the most doubtful first.
+        row: Its row of the table of doubtful labels.
         picture: A PNG file.
     """
 
@@ -35,16 +35,16 @@ class Doubts:
     """The doubtful labels that the page shows, and the newest verdict on each.
 
     Attributes:
-        shown: The most doubtful of those whose images are packed.
-        total: How many there are in all.
-        class_names: What a label can be.
+        shown: The most doubtful labels among those whose images are packed.
+        total: Total number of doubtful labels.
+        class_names: The possible labels.
 
     Args:
-        issues: As the pipeline lists them; ``None`` where nobody looked for any.
-        smears: The packed images, if they are at hand.
-        reviews: Of labels, the oldest first; ``None`` where there are none.
+        issues: The pipeline's list of doubtful labels; ``None`` if they were not searched for.
+        smears: The packed images, if available.
+        reviews: Reviews of labels, the oldest first; ``None`` if there are none.
         class_names: The classes in order.
-        keep: Keeps reviews, given as rows of the data set ``label_reviews``.
+        keep: Saves reviews, given as rows of the data set ``label_reviews``.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class Doubts:
             self._take(reviews)
 
     def find(self, number: int) -> Doubt | None:
-        """Give a doubtful label by its number; ``None`` if there is none."""
+        """Return a doubtful label by its number; ``None`` if there is none."""
         return self.shown[number - 1] if 1 <= number <= len(self.shown) else None
 
     def keep(self, review: pd.DataFrame) -> None:
-        """Keep a review, as ``form_label_review`` makes it; its verdict is the newest then."""
+        """Save a review made by ``form_label_review``; its verdict becomes the newest."""
         self._keep(review)
         self._take(review)
 
@@ -79,12 +79,12 @@ class Doubts:
             self._verdicts[row["sha256"], row["label"]] = f"{row['verdict']}{other}{by}"
 
     def verdict(self, doubt: Doubt) -> str:
-        """Give the newest verdict on the label of an image in words; empty where there is none."""
+        """Return the newest verdict on the label of an image in words; empty if there is none."""
         return self._verdicts.get((doubt.row["sha256"], doubt.row["label"]), "")
 
 
 def _picture(issues: pd.DataFrame | None, smears: PackedImages | None) -> list[Doubt]:
-    """Picture the first ones; a list of an earlier version does not say which files its images are."""
+    """Make pictures of the first doubtful labels; lists from earlier versions do not identify the images' files."""
     shown: list[Doubt] = []
     if issues is None or smears is None or "sha256" not in issues:
         return shown
@@ -96,17 +96,17 @@ def _picture(issues: pd.DataFrame | None, smears: PackedImages | None) -> list[D
 
 
 def form_label_review(answer: Any, note: Any, reviewer: Any, doubt: Doubt, class_names: Sequence[str]) -> pd.DataFrame:
-    """Make a review of a label of what a reviewer entered, as the one row that is kept of it.
+    """Make a review of a label from what a reviewer entered, as the single row to save.
 
     Args:
         answer: A class, or ``not assessable``.
         note: Free text.
         reviewer: Free text.
-        doubt: What was reviewed.
-        class_names: What a label can be.
+        doubt: The reviewed label.
+        class_names: The possible labels.
 
     Raises:
-        UnusableReviewError: Nothing was chosen, or something that there is not, or a text is too long.
+        UnusableReviewError: No answer or an unknown one was chosen, or a text is too long.
     """
     if answer != NOT_ASSESSABLE and answer not in class_names:
         raise UnusableReviewError("Nothing was kept: choose one of the answers first.")

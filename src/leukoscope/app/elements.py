@@ -1,4 +1,4 @@
-"""What the page is built of: plain HTML, forms that say what became of them, and parts that work in the browser."""
+"""Building blocks of the page: plain HTML, forms that report their result, and components that run in the browser."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from html import escape
@@ -17,12 +17,12 @@ _SEND_FORM = "(event) => { event.preventDefault(); emit(Object.fromEntries(new F
 
 
 class Drop(Element, component="drop.js"):
-    """Takes files in the browser, and sends them.
+    """Accepts files in the browser and sends them to the server.
 
     Args:
-        url: Where to.
-        max_images: How many are taken at a time.
-        max_bytes: Of each.
+        url: The URL to send files to.
+        max_images: Maximum number of files at a time.
+        max_bytes: Maximum size of each file.
     """
 
     def __init__(self, url: str, max_images: int, max_bytes: int) -> None:
@@ -31,11 +31,11 @@ class Drop(Element, component="drop.js"):
 
 
 class Keys(Element, component="keys.js"):
-    """Says which keys there are, and hears them.
+    """Lists the keyboard shortcuts, and handles them.
 
     Args:
-        class_names: In the order of their keys.
-        not_assessable: The answer that is no class.
+        class_names: The classes in the order of their keys.
+        not_assessable: The answer that is not a class.
     """
 
     def __init__(self, class_names: Sequence[str], not_assessable: str) -> None:
@@ -44,11 +44,11 @@ class Keys(Element, component="keys.js"):
 
 
 class Worklist(Element, component="worklist.js"):
-    """Lists images, and shows one at a time: of the articles inside it, each with the id ``field-<number>``.
+    """Lists images, and shows one of the articles inside it at a time, each with the id ``field-<number>``.
 
     Args:
-        class_names: In the order of their keys.
-        advance: Whether it goes on to the next image by itself once the first review of one is kept.
+        class_names: The classes in the order of their keys.
+        advance: Whether to advance automatically once the first review of an image is saved.
     """
 
     def __init__(self, class_names: Sequence[str], advance: bool = True) -> None:
@@ -56,30 +56,30 @@ class Worklist(Element, component="worklist.js"):
         self.props.update({"entries": [], "class-names": list(class_names), "advance": advance})
 
     def set_advance(self, on: bool) -> None:
-        """Say whether to go on by itself."""
+        """Set whether to advance automatically."""
         self.props["advance"] = on
 
     def list(self, entries: Sequence[Entry]) -> None:
-        """List what there is now."""
+        """Update the list of images."""
         self.props["entries"] = entries
 
 
 class Stopwatch(Element, component="stopwatch.js"):
-    """Measures in the browser how long each image is looked at."""
+    """Measures in the browser how long each image is viewed."""
 
 
 class Memory(Element, component="memory.js"):
-    """Lets the reader's name and the switch outlast a reload, and emits ``browser``: a name that says nothing."""
+    """Preserves the reviewer's name and the switch across reloads, and emits ``browser``, a pseudonym."""
 
 
 class Viewer(Element, component="viewer.js"):
-    """Shows a field with a map over it, to zoom into.
+    """A zoomable view of a field with a map over it.
 
     Args:
         image: The field.
-        words: For those who do not see it.
-        place: Gives the address of one of its pictures.
-        side: The longer one of the picture that it begins with.
+        words: Alternative text for people who cannot see it.
+        place: Returns the address of one of its pictures.
+        side: The longer side of the initial picture.
     """
 
     def __init__(self, image: ReadImage, words: str, place: Callable[[str], str], side: int) -> None:
@@ -90,34 +90,34 @@ class Viewer(Element, component="viewer.js"):
         self.props.update({"picture": place("field.jpg"), "full": full, "words": words, **size})
 
     def lay(self, address: str) -> None:
-        """Lay another map over the field."""
+        """Show another map over the field."""
         self.props["heat"] = address
 
 
 def add_html(content: str, tag: str = "div") -> ui.html:
-    """Add HTML whose parts are escaped already, as the templates do with what they are given."""
+    """Add HTML whose parts are already escaped, as by the templates."""
     return ui.html(content, sanitize=False, tag=tag)
 
 
 def add_button(words: str) -> ui.html:
-    """Add a button that sends no form."""
+    """Add a button that does not submit a form."""
     return add_html(words, "button").props("type=button")
 
 
 def add_form(content: str, answer: Callable[[Any], Awaitable[str]], before: str = "") -> ui.html:
-    """Add a form with a line below it that says what became of what was entered, or was ``before``.
+    """Add a form with a status line below it.
 
     Args:
         content: The controls, as HTML.
-        answer: Takes what was entered, and gives the line.
-        before: The line at first.
+        answer: Handles the form's values, and returns the new status line.
+        before: The initial status line.
     """
     form = add_html(content, "form")
     status = add_html(escape(before), "p").props("role=status")
 
     async def submit(event: GenericEventArguments) -> None:
         said = await answer(event.args)
-        if not status.is_deleted:  # with the form, where the answer shows more of the image
+        if not status.is_deleted:  # it is deleted with the form if the answer shows more of the image
             status.set_content(escape(said))
 
     form.on("submit", submit, js_handler=_SEND_FORM)

@@ -1,4 +1,4 @@
-"""One image that was read, on an open page: its pictures, the opinion and why, and the forms to answer it."""
+"""The view of an image on an open page: its pictures, the prediction with its reasons, and the review forms."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ from leukoscope.evaluation.agreement import NOT_ASSESSABLE
 
 logger = logging.getLogger(__name__)
 
-# In the browser alone: the server need not know how opaque an overlay is.
+# Handled in the browser alone, since the server need not know the opacity of overlays.
 _SET_OPACITY = """(event) => {
   event.target.closest("article").style.setProperty("--opacity", event.target.value / 100);
   event.target.nextElementSibling.value = `${event.target.value} %`;
@@ -34,12 +34,12 @@ class FieldView:
     """One image on an open page.
 
     Attributes:
-        number: From 1.
-        image: What was read.
-        office: Where more is read of it, on request.
-        place: Gives the address of one of its pictures.
-        session: Whose image it is.
-        save: Keeps the review that was entered in a phase, and says what became of it.
+        number: Number of the image, from 1.
+        image: The image that was read.
+        office: Computes more about the image on request.
+        place: Returns the address of one of its pictures.
+        session: The session that contains the image.
+        save: Saves the review entered in a phase, and reports the result.
     """
 
     number: int
@@ -50,18 +50,18 @@ class FieldView:
     save: Callable[[str, Any], Awaitable[str]]
 
     def show(self) -> Element:
-        """Add it to the page, and give the element that it fills."""
+        """Add the image to the page, and return its element."""
         opacity = f"--opacity: {self.office.desk.options.opacity}"
         article = ui.element("article").props(f'id="field-{self.number}" aria-labelledby="image-{self.number}"')
         self.fill(article.style(opacity))
         return article
 
     def fill(self, article: Element, before: str = "") -> None:
-        """Fill an element with all that may be shown, in place of what was in it.
+        """Replace the content of an element by everything that may be shown.
 
         Args:
             article: The element.
-            before: What its form says at first.
+            before: The initial status line of its form.
         """
         number = self.number
         image = self.image
@@ -85,7 +85,7 @@ class FieldView:
             add_html(render_part("identity", image))
 
     def _show_alone(self) -> None:
-        """Show the field, and ask for a class: nothing here depends on the opinion."""
+        """Show the field and ask for a class, without anything that depends on the prediction."""
         with ui.element("div").classes("columns"):
             with ui.element("div"), ui.element("figure"):
                 self._view()
@@ -145,7 +145,7 @@ class FieldView:
         async def choose(event: GenericEventArguments) -> None:
             nonlocal wanted
             method = wanted = event.args if event.args in self.image.maps else OCCLUSION
-            # While a map is made, another may be chosen.
+            # Another map may be chosen while this one is made.
             if await self._prepare_map(method, status) and wanted == method:
                 viewer.lay(self.place(f"{method}.png"))
                 caption.set_content(_describe_map(self.image, method))
@@ -168,7 +168,7 @@ class FieldView:
 
 
 def _list_maps(image: ReadImage) -> dict[str, str]:
-    """Give the maps that there are of an image, or can be, in words."""
+    """List the maps of an image that exist or can be made, with their descriptions."""
     if image.tiled:
         return {method: method for method in image.maps}
     at_once = {method: method for method in image.maps if method != OCCLUSION}

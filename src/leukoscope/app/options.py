@@ -6,7 +6,7 @@ from leukoscope.core.options import Options
 
 
 class AppOptions(Options):
-    """What a session may hold, and how it looks."""
+    """Limits and appearance of a session."""
 
     max_images: PositiveInt = 50
     max_bytes: PositiveInt = 20_000_000

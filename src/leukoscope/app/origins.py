@@ -1,4 +1,4 @@
-"""Which requests come from the page itself, and not from another site that is open in the same browser."""
+"""Tell requests of the page itself from those of other sites open in the same browser."""
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -9,10 +9,10 @@ _REFUSAL = "This request does not come from the review page itself, and is refus
 
 
 class SameOrigin:
-    """Refuses what another site sends to this server, over HTTP or as a WebSocket, with status 403.
+    """Refuses requests of other sites to this server, over HTTP or as a WebSocket, with status 403.
 
-    The server answers on this machine alone, but any site that is open in a browser here can send to it. Names other
-    than the machine's own must have been refused before.
+    The server is only reachable from this machine, but any site open in a browser here can send requests to it. Host
+    names other than the machine's own must have been refused before.
 
     Args:
         app: The application.
@@ -33,13 +33,14 @@ class SameOrigin:
 
 
 def is_own(scope: Scope) -> bool:
-    """Say whether a request comes from the page itself, or from nobody's page: an address that was typed, say.
+    """Check whether a request comes from the page itself, or from no page, such as a typed address.
 
-    Browsers send ``Origin`` with WebSockets and with all that may change something, so that neither is taken without
-    it. What only reads has none; there Fetch Metadata tells (https://www.w3.org/TR/fetch-metadata).
+    Browsers send ``Origin`` with WebSockets and with all requests that may change something, so both are refused
+    without it. Requests that only read have none; for these, Fetch Metadata is used
+    (https://www.w3.org/TR/fetch-metadata).
 
     Args:
-        scope: Of ASGI, of HTTP or a WebSocket.
+        scope: The ASGI scope of an HTTP request or a WebSocket.
     """
     headers = Headers(scope=scope)
     origins = headers.getlist("origin")

@@ -1,4 +1,4 @@
-"""The page itself. With ``elements`` and ``field_view`` the only module that knows its library, NiceGUI."""
+"""The page itself. Only this module, ``elements`` and ``field_view`` use the page's library, NiceGUI."""
 
 import secrets
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from leukoscope.evaluation.agreement import NOT_ASSESSABLE
 from leukoscope.evaluation.readings import BLIND
 
 TITLE = "Review of smears"
-# A page is forgotten so many seconds after it was closed: until then the browser may have lost the line only.
+# Seconds after closing until a page is forgotten: until then, the browser may merely have lost its connection.
 _PATIENCE = 60.0
 _LONGEST_KEY = 40
 _ICON = (
@@ -37,12 +37,12 @@ _ASK = """() => { if (confirm("Forget the images of this page? Reviews that were
 
 
 def add_page(server: FastAPI, office: Office, keep: Callable[[pd.DataFrame], None]) -> None:
-    """Add the page to its server; once in a process, since the library has one page of an address.
+    """Add the page to its server; only once per process, since the library allows one page per address.
 
     Args:
-        server: As ``create_server`` gives it.
-        office: Where images are read.
-        keep: Keeps reviews, given as rows of the data set ``reviews``.
+        server: The server, as returned by ``create_server``.
+        office: Reads images.
+        keep: Saves reviews, given as rows of the data set ``reviews``.
     """
 
     @ui.page("/", title=f"{TITLE} - Leukoscope", favicon=_ICON, reconnect_timeout=_PATIENCE)
@@ -124,7 +124,7 @@ class _Page:
             add_html(render_part("card", self._office.about))
 
     def _add_doubts(self) -> None:
-        """Add the doubtful labels; not while the mode is on, since a field that is read blind may be among them."""
+        """Add the doubtful labels, but not in blind mode, since fields to be read blind may be among them."""
         self._doubts.clear()
         doubts = self._office.doubts
         if doubts is not None and doubts.shown and not self._session.blinding.on:

@@ -1,4 +1,4 @@
-"""An image that was read: all that the page shows of it."""
+"""An image that was read, with everything that the page shows of it."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,13 +11,13 @@ from leukoscope.reader.photographs import PHOTOGRAPH
 
 
 class Neighbour(NamedTuple):
-    """A training image that an image resembles.
+    """A training image that resembles an image.
 
     Attributes:
         image_id: Its id.
-        label: Its class; ``None`` where it is not at hand.
-        distance: In standard deviations of what the last layer sees.
-        picture: A PNG file; ``None`` where it is not at hand.
+        label: Its class; ``None`` if unavailable.
+        distance: Distance in standard deviations of the last layer's inputs.
+        picture: A PNG file; ``None`` if unavailable.
     """
 
     image_id: str
@@ -27,12 +27,12 @@ class Neighbour(NamedTuple):
 
 
 class ShownCell(NamedTuple):
-    """A cell that an opinion rests on.
+    """A cell that a prediction rests on.
 
     Attributes:
-        number: Of the cell in its field.
-        weight: Of all its field's cells together, which have 1.
-        speaks_for: What it adds to the score of the likeliest class, less the mean over all classes.
+        number: Number of the cell in its field.
+        weight: Weight of the cell; the weights of all cells of a field sum to 1.
+        speaks_for: Its contribution to the score of the likeliest class, minus the mean over all classes.
         picture: A PNG file.
     """
 
@@ -43,31 +43,31 @@ class ShownCell(NamedTuple):
 
 
 class ReadImage(NamedTuple):
-    """An image that was read. Its file is not kept, and neither is anything that the file says beside its pixels.
+    """An image that was read. Neither its file nor any metadata of the file is kept, only the pixels.
 
     Attributes:
-        sha256: Of the file's content.
-        file_name: ``None`` unless it was asked for.
-        seen_in: ``train`` or ``validation`` if the classifier knows this very file, else ``None``.
+        sha256: SHA-256 of the file's content.
+        file_name: Name of the file; ``None`` unless requested.
+        seen_in: ``train`` or ``validation`` if the classifier saw this very file in training, else ``None``.
         opinion: A class, or ``abstained``.
         reason: Why the reader abstained, else empty.
-        likeliest: The class with the highest probability, opinion or not.
-        probabilities: Calibrated, by class.
+        likeliest: The class with the highest probability, whether or not the reader abstained.
+        probabilities: Calibrated probabilities, by class.
         malignant: The probability of any class but the benign one.
-        ood_score: How unlike the training images it is.
-        pixels: As the reader sees it, ``uint8 [size, size, 3]``.
-        width: Of the field as it was given, in pixels.
-        height: The same.
+        ood_score: Out-of-distribution score: how unlike the training images it is.
+        pixels: The reader's input, ``uint8 [size, size, 3]``.
+        width: Original width of the field in pixels.
+        height: Original height of the field in pixels.
         thumbnail: A JPEG file for lists.
-        picture: A JPEG file to look at.
-        full: A JPEG file as large as the field was given; ``None`` where ``picture`` is, or it is not to be kept.
-        maps: What speaks for the likeliest class, by method: PNG files whose opacity is the strength; grows on request.
+        picture: A JPEG file for display.
+        full: A JPEG file at the original size; ``None`` if ``picture`` has that size, or if it is not to be kept.
+        maps: Evidence for the likeliest class, by method: PNG files whose opacity is the strength; added on request.
         nearest: Training images, the nearest first.
         drawn: Whether the file bears the mark of a drawn smear.
-        cells: Those that speak most for the likeliest class, for a classifier that reads cells one by one.
-        tiled: What became of its tiles, if it is a photograph of many fields; then there is no opinion on the whole,
+        cells: The cells with the most evidence for the likeliest class, for a classifier that reads cells one by one.
+        tiled: Results of its tiles, if it is a photograph of many fields; there is then no prediction for the whole,
             and probabilities are means.
-        warning: What its scale says of it, if it is no field as the training images are.
+        warning: A warning about its scale, if it is not a field like the training images.
     """
 
     sha256: str
@@ -97,8 +97,8 @@ def make_photograph(make: Callable[..., ReadImage], tiled: TiledReading) -> Read
     """Describe a photograph by its tiles.
 
     Args:
-        make: Takes what was read of an image.
-        tiled: What became of its tiles.
+        make: Makes a read image from its predictions.
+        tiled: The results of its tiles.
     """
     return make(
         opinion=ABSTAINED,

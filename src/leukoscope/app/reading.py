@@ -1,4 +1,4 @@
-"""Reading one image for people: the opinion, and why."""
+"""Read a single image for reviewers: the prediction and its explanation."""
 
 import hashlib
 import logging
@@ -34,15 +34,15 @@ _THUMBNAIL_SIDE = 128
 
 
 class Desk:
-    """A reader, and what it takes to show why it says what it says. Not for several threads at a time.
+    """A reader with everything needed to explain its predictions. Not thread-safe.
 
     Args:
-        reader: Who reads.
-        options: How large pictures are.
-        explanation: How occlusion goes, and how many neighbours there are.
-        seed: For the noise of what hides parts of a field.
-        smears: The packed training images, if they are at hand.
-        keep: Logs what is watched of opinions, where that was asked for.
+        reader: The reader.
+        options: Options of the page, such as the size of pictures.
+        explanation: Options of occlusion, and the number of neighbours.
+        seed: Seed of the noise that hides parts of a field.
+        smears: The packed training images, if available.
+        keep: Logs the monitored values of predictions, if requested.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Desk:
 
     @property
     def limits(self) -> Limits:
-        """What a file must keep to: the reader's own limits, and the page's for its size."""
+        """The limits of a file: the reader's own, and the page's limit on its size."""
         bounds = self.reader.limits
         return bounds._replace(max_bytes=min(bounds.max_bytes, self.options.max_bytes))
 
@@ -72,8 +72,8 @@ class Desk:
 
         Args:
             data: The file's content.
-            file_name: If it is to be kept.
-            together: What it has in common with others, under a name that says nothing.
+            file_name: The file's name, if it is to be kept.
+            together: A pseudonym shared by images that belong together.
 
         Raises:
             UnusableImageError: With the reason, whatever is wrong with the content.
@@ -87,14 +87,14 @@ class Desk:
         image, reading = self._read_field(make, pixels)
         if self._keep and image.seen_in is None:
             self._log(reading, together)
-        if not image.maps:  # a kind that has none in closed form
+        if not image.maps:  # this kind of model has no map in closed form
             self.add_occlusion(image)
         return image
 
     def _describe(
         self, data: bytes, file_name: str | None, decoded: np.ndarray, field: Field
     ) -> Callable[..., ReadImage]:
-        """Give what takes the rest of an image's description: this part is the same whatever is read of it."""
+        """Return a function that completes an image's description; this part does not depend on what is read."""
         sha256 = hashlib.sha256(data).hexdigest()
         return partial(
             ReadImage,
@@ -139,7 +139,7 @@ class Desk:
         return content if len(content) <= self.options.max_full_bytes else None
 
     def _log(self, reading: "Reading", together: str | None) -> None:
-        """Log what is watched of an opinion; what is shown does not depend on it."""
+        """Log the monitored values of a prediction; what is shown does not depend on it."""
         from leukoscope.reader.opinion_log import tabulate_reading
 
         assert self._keep is not None
@@ -163,17 +163,17 @@ class Desk:
         return tuple(ShownCell(*cell[:-1], picture) for cell, picture in zip(first, pictures, strict=True))
 
     def read_without(self, image: ReadImage, struck: Collection[int]) -> dict[str, float]:
-        """Read an image anew as if some of its cells were not there.
+        """Read an image again as if some of its cells were absent.
 
         Args:
-            image: That was read.
-            struck: The numbers of the cells.
+            image: The image, as read before.
+            struck: The numbers of the cells to leave out.
 
         Returns:
             Calibrated probabilities, by class.
 
         Raises:
-            InputError: The classifier does not read cells one by one, or the image has no cell of a number.
+            InputError: The classifier does not read cells one by one, or a cell of the image does not exist.
         """
         from leukoscope.evaluation.calibration import apply_temperature
         from leukoscope.models.cell_classifier import CellClassifier
@@ -186,7 +186,7 @@ class Desk:
         return dict(zip(self.reader.class_names, chances.tolist(), strict=True))
 
     def add_occlusion(self, image: ReadImage) -> None:
-        """Map what hiding each part of an image costs its likeliest class; takes some seconds."""
+        """Map how much hiding each part of an image lowers its likeliest class; takes a few seconds."""
         from leukoscope.inference.explanation import map_occlusion
 
         if OCCLUSION not in image.maps:
@@ -196,7 +196,7 @@ class Desk:
             image.maps[OCCLUSION] = encode_map(heat)
 
     def warm_up(self) -> None:
-        """Read an empty field, so that the first image does not wait for the backend to get ready."""
+        """Read an empty field, so that the first image does not wait for the backend to start."""
         field = self.reader.warm_up()
         if self._mapper is not None:
             self._mapper.map_classes(field, np.array([0]))
@@ -221,6 +221,6 @@ class Desk:
         if packed is None:
             return Neighbour(image_id, None, float(distance), None)
         seen = self.reader.seen
-        # What it was learned as, which need not be the class of its folder.
+        # The label used in training, which may differ from the class of its folder.
         label = str(seen.loc[seen["sha256"] == sha256, "label"].iloc[0])
         return Neighbour(image_id, label, float(distance), encode(Image.fromarray(packed[1]), "PNG"))

@@ -1,4 +1,4 @@
-"""HTML of what the review page shows and exports."""
+"""Render the HTML that the review page shows and exports."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -18,28 +18,28 @@ from leukoscope.reporting.html import make_environment, to_data_uri
 if TYPE_CHECKING:
     from leukoscope.reader.second_reader import SecondReader
 
-# Headings of a model card stand two levels below those of the page.
+# Headings of a model card are two levels below those of the page.
 _LOWER = 2
 
 
 class About(NamedTuple):
-    """What people are told of a reader.
+    """The description of a reader for reviewers.
 
     Attributes:
-        title: Of its model.
-        class_names: In the order of the probabilities.
-        benign_class: Of these.
-        threshold: Where no class is as likely as this the reader abstains.
-        ood_limit: It abstains on fields with an out-of-distribution score above this, too.
-        unsure: The words for the former of these reasons to abstain.
-        unpromised: The words for none being given, since no error rate can be promised.
-        rests_on: The words that begin the reason where another stain, light or camera turns an opinion.
-        target_error: The share of wrong opinions that is promised, or was to be.
-        error_bound: What the validation images show it to be at most; ``None`` where they do not show the target.
+        title: Title of its model.
+        class_names: The classes, in the order of the probabilities.
+        benign_class: The benign class.
+        threshold: The reader abstains if no class has at least this probability.
+        ood_limit: The reader also abstains on fields with an out-of-distribution score above this.
+        unsure: The wording of the former reason to abstain.
+        unpromised: The wording if it always abstains, since no error rate can be promised.
+        rests_on: The beginning of the reason if another stain, light or camera flips a prediction.
+        target_error: The share of wrong predictions that is promised, or was intended.
+        error_bound: Its upper bound from the validation images; ``None`` if they do not demonstrate the target.
         origin: ``model``, ``model_fingerprint`` and ``data``: its name, its fingerprint and that of its images.
         card: Its model card as HTML, if there is one.
         trained_on: Whether it learned from drawn images, for a table's column.
-        warning: What people must be told first, if it did.
+        warning: The warning to show first, if it did.
     """
 
     title: str
@@ -86,12 +86,12 @@ def describe_reader(reader: "SecondReader", card: str | None) -> About:
 
 
 def render_part(name: str, *arguments: Any) -> str:
-    """Render one of the parts that the page and its exports have in common."""
+    """Render one of the parts shared by the page and its exports."""
     return get_part(name)(*arguments)
 
 
 def get_part(name: str) -> Callable[..., Markup]:
-    """Give what renders one of these parts."""
+    """Return the function that renders one of these parts."""
     return getattr(_environment().get_template("parts.html").module, name)
 
 
@@ -101,17 +101,17 @@ def render_control(name: str, *arguments: Any) -> str:
 
 
 def render_style() -> str:
-    """Give the style of the page."""
+    """Render the style sheet of the page."""
     return "".join(_environment().get_template(name).render() for name in ("look.css", "page.css"))
 
 
 def render_export(session: Session, about: About, opacity: float) -> str:
-    """Render a session as one file that needs no other, and prints.
+    """Render a session as a single self-contained, printable file.
 
     Args:
         session: The session.
-        about: Who read.
-        opacity: Of the overlays.
+        about: The description of the reader.
+        opacity: Opacity of the overlays.
     """
     return (
         _environment()
@@ -131,7 +131,7 @@ def render_export(session: Session, about: About, opacity: float) -> str:
 
 
 def blend(image: ReadImage, method: str, opacity: float) -> bytes:
-    """Lay one of an image's maps over its picture, into a JPEG file."""
+    """Blend one of an image's maps with its picture into a JPEG file."""
     picture = Image.open(io.BytesIO(image.picture)).convert("RGBA")
     heat = Image.open(io.BytesIO(image.maps[method])).resize(picture.size, Image.Resampling.BICUBIC)
     heat.putalpha(heat.getchannel("A").point(lambda strength: round(strength * opacity)))
@@ -149,17 +149,17 @@ def _environment() -> jinja2.Environment:
 
 
 def format_percent(share: float) -> str:
-    """Write a share as people read it: nothing that is not certain is written as if it were."""
+    """Format a share as a percentage, never rounding an uncertain value to certainty."""
     if share > 0.999:
         return "above 99.9 %"
     return "below 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"
 
 
 def describe_without(image: ReadImage, struck: Sequence[int], chances: Mapping[str, float]) -> str:
-    """Say what becomes of an opinion without some of the cells.
+    """Describe how a prediction changes without some of the cells.
 
     Args:
-        image: As it was read with all.
+        image: The image, as read with all cells.
         struck: The numbers of the cells that were left out.
         chances: The calibrated probabilities without them.
     """
@@ -175,7 +175,7 @@ def describe_without(image: ReadImage, struck: Sequence[int], chances: Mapping[s
 
 
 def _render_markdown(text: str) -> Markup:
-    """Render Markdown without any HTML that it may hold."""
+    """Render Markdown, leaving out any HTML in it."""
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")

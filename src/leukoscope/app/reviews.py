@@ -1,4 +1,4 @@
-"""What a reviewer says of an opinion."""
+"""Reviews of predictions."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from leukoscope.evaluation.readings import BLIND, UNBLINDED
 
 MAX_NOTE = 2000
 MAX_NAME = 100
-# By what the form sends.
+# Grades by the value that the form sends.
 GRADES = {
     "1": "surely benign",
     "2": "rather benign",
@@ -25,7 +25,7 @@ _DAY = 86_400
 
 
 class UnusableReviewError(ValueError):
-    """A review that cannot be kept; the message is for the reviewer."""
+    """A review that cannot be saved; the message is for the reviewer."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Review:
     """A verdict on one image.
 
     Attributes:
-        reviewed_at: UTC, ISO 8601, to the second.
+        reviewed_at: Time in UTC, ISO 8601, to the second.
         verdict: ``agree``, ``disagree`` or ``not assessable``.
-        reviewer_class: What the reviewer would say; ``None`` if not assessable.
-        note: May be empty.
-        reviewer: May be empty.
-        phase: ``blind``, ``revised`` or ``unblinded``: whether the opinion had been seen.
-        seconds: How long the image was in front of the reviewer; ``None`` if that is not known.
-        session: Which opening of the page.
+        reviewer_class: The reviewer's own class; ``None`` if not assessable.
+        note: A note; may be empty.
+        reviewer: The reviewer's name; may be empty.
+        phase: ``blind``, ``revised`` or ``unblinded``: whether the prediction had been seen.
+        seconds: How long the reviewer viewed the image; ``None`` if unknown.
+        session: Identifies one opening of the page.
         grade: From 1, surely benign, to 5, surely malignant; ``None`` if there is none.
     """
 
@@ -56,21 +56,21 @@ class Review:
 
     @property
     def summary(self) -> str:
-        """The verdict, and the class where there is one."""
+        """The verdict, and the class if there is one."""
         return f"{self.verdict}, {self.reviewer_class}" if self.reviewer_class else self.verdict
 
 
 def form_review(answer: Any, note: Any, reviewer: Any, image: ReadImage) -> Review:
-    """Make a review of what a reviewer entered.
+    """Make a review from what a reviewer entered.
 
     Args:
         answer: A class, or ``not assessable``.
         note: Free text.
         reviewer: Free text.
-        image: What was reviewed.
+        image: The reviewed image.
 
     Raises:
-        UnusableReviewError: Nothing was chosen, or something that there is not, or a text is too long.
+        UnusableReviewError: No answer or an unknown one was chosen, or a text is too long.
     """
     from leukoscope.evaluation.agreement import AGREE, DISAGREE, NOT_ASSESSABLE
 
@@ -85,16 +85,16 @@ def form_review(answer: Any, note: Any, reviewer: Any, image: ReadImage) -> Revi
 
 
 def add_circumstances(review: Review, phase: str, entered: Mapping[str, Any], session: str) -> Review:
-    """Say in a review when in a reader study it was made.
+    """Add to a review its circumstances in a reader study.
 
     Args:
-        review: What was said.
-        phase: Whether the opinion had been seen.
-        entered: The fields of the form: ``seconds`` and ``grade``, if there are any.
-        session: Which opening of the page.
+        review: The review.
+        phase: Whether the prediction had been seen.
+        entered: The fields of the form: ``seconds`` and ``grade``, if any.
+        session: Identifies one opening of the page.
 
     Raises:
-        UnusableReviewError: It is blind, and of nobody; or there is no such grade.
+        UnusableReviewError: The review is blind but has no reviewer, or the grade is unknown.
     """
     if phase == BLIND and not review.reviewer:
         raise UnusableReviewError(
@@ -109,7 +109,7 @@ def add_circumstances(review: Review, phase: str, entered: Mapping[str, Any], se
 
 
 def repeats(review: Review, last: Review | None) -> bool:
-    """Tell whether a review says what the last one of its image said, as a second click on its button does."""
+    """Check whether a review repeats the last one of its image, as after a second click on its button."""
     if last is None:
         return False
     return replace(review, reviewed_at=last.reviewed_at, seconds=last.seconds) == last
@@ -124,10 +124,10 @@ def _read_seconds(given: Any) -> float | None:
 
 
 def check_text(text: Any, name: str, longest: int) -> str:
-    """Strip a text, and make sure that it can be kept.
+    """Strip a text, and check that it can be saved.
 
     Raises:
-        UnusableReviewError: It is, or has half a character, which no file can hold.
+        UnusableReviewError: The text is too long, or contains half a character, which no file can hold.
     """
     cleaned = str(text or "").strip()
     if any("\ud800" <= character <= "\udfff" for character in cleaned):
@@ -143,25 +143,25 @@ def check_text(text: Any, name: str, longest: int) -> str:
 
 
 def check_name(name: Any) -> str:
-    """Write a reviewer's name in one way, whatever keyboard it comes from, so that a reader stays one reader.
+    """Normalise a reviewer's name, so that it identifies one reviewer whatever keyboard was used.
 
     Raises:
-        UnusableReviewError: It is too long.
+        UnusableReviewError: The name is too long.
     """
     return check_text(write_name(name), "reviewer's name", MAX_NAME)
 
 
 def write_name(name: Any) -> str:
-    """Write a name as ``check_name`` does, whatever it is."""
+    """Normalise a name like ``check_name``, accepting any name."""
     return " ".join(unicodedata.normalize("NFKC", str(name or "")).split())
 
 
 def tabulate_image(image: ReadImage, origin: Mapping[str, str]) -> dict[str, Any]:
-    """Give what a table says of an image that was read, pictures aside.
+    """Return the table row of an image that was read, without pictures.
 
     Args:
         image: The image.
-        origin: ``model``, ``model_fingerprint`` and ``data``: who read it.
+        origin: ``model``, ``model_fingerprint`` and ``data`` of the reader.
     """
     from leukoscope.evaluation.predictions import MALIGNANT_COLUMN, probability_columns
 
@@ -181,5 +181,5 @@ def tabulate_image(image: ReadImage, origin: Mapping[str, str]) -> dict[str, Any
 
 
 def tabulate_review(review: Review, image: ReadImage, origin: Mapping[str, str]) -> pd.DataFrame:
-    """Give a review as the one row that the data set ``reviews`` keeps of it."""
+    """Return a review as a row of the data set ``reviews``."""
     return pd.DataFrame([tabulate_image(image, origin) | vars(review)])

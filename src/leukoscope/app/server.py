@@ -1,4 +1,4 @@
-"""What the page's server takes and gives beside the page itself; for this machine only."""
+"""The page's server and its routes besides the page itself; for this machine only."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 NAME_HEADER = "X-File-Name"
 _LONGEST_NAME = 255
-# The page's library compiles its templates in the browser. Nothing may come from, or go to, anywhere else.
+# The page's library compiles its templates in the browser. Nothing may be loaded from or sent to any other host.
 _POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; "
@@ -52,9 +52,9 @@ class Tab:
     """An open page.
 
     Attributes:
-        session: What is in it.
-        show: Shows an image that was read, with its number.
-        lock: Held while a file is taken in, so that no more than one at a time is in memory.
+        session: The session of the page.
+        show: Shows an image that was read, given its number.
+        lock: Held while a file is received, so that only one at a time is in memory.
     """
 
     session: Session
@@ -63,13 +63,13 @@ class Tab:
 
 
 class Office:
-    """All open pages, and the one desk at which their images are read, one at a time.
+    """All open pages, and the single desk that reads their images one at a time.
 
     Args:
         desk: Reads images.
-        about: What people are told of who reads.
-        doubts: The doubtful labels that reviewers are asked about, if there are any.
-        showings: What was shown to whom before.
+        about: The description of the reader.
+        doubts: The doubtful labels that reviewers are asked about, if any.
+        showings: The record of predictions shown to whom.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Office:
         self._worker = ThreadPoolExecutor(1, "desk")
 
     def open(self, key: str, show: Callable[[int, ReadImage], None]) -> Session:
-        """Open a page under a key that nobody can guess."""
+        """Open a page under an unguessable key."""
         options = self.desk.options
         given = options.max_images, self.about.origin, self.about.trained_on, options.max_full_bytes
         session = Session(*given, blind_first=options.blind_first, showings=self._showings)
@@ -91,34 +91,34 @@ class Office:
         return session
 
     def close(self, key: str) -> None:
-        """Forget a page and all that was in it."""
+        """Forget a page and everything in it."""
         self.tabs.pop(key, None)
 
     def find(self, key: str) -> Tab:
         """Find an open page.
 
         Raises:
-            HTTPException: It is not open any more.
+            HTTPException: The page is no longer open.
         """
         if key not in self.tabs:
             raise HTTPException(404, _ENDED)
         return self.tabs[key]
 
     async def work(self, task: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Do something in the desk's own thread, while the page goes on answering."""
+        """Run a task in the desk's own thread, while the page keeps responding."""
         return await asyncio.wrap_future(self._worker.submit(task, *arguments, **named))
 
     def warm_up(self) -> None:
-        """Get ready for the first image, without waiting for it."""
+        """Prepare for the first image in the background."""
         self._worker.submit(self.desk.warm_up)
 
     async def take(self, key: str, request: Request) -> int:
-        """Take in the file that is a request's body, read it, and show it.
+        """Receive the file in a request's body, read it, and show it.
 
         Raises:
-            HTTPException: The page is not open any more.
-            RefusedError: It is too large, one too many, or not new.
-            UnusableImageError: It cannot be read.
+            HTTPException: The page is no longer open.
+            RefusedError: The file is too large, exceeds the number of images, or was already received.
+            UnusableImageError: The file cannot be read.
         """
         tab = self.find(key)
         most = self.desk.limits.max_bytes
@@ -129,25 +129,25 @@ class Office:
             data = await gather(request.stream(), most)
             tab.session.require_new(data)
             image = await self.work(self.desk.read, data, _read_name(request), tab.session.together)
-            self.find(key)  # it may have been closed meanwhile
+            self.find(key)  # the page may have been closed meanwhile
             number = tab.session.add(image)
             tab.show(number, tab.session.images[image.sha256])
         return number
 
 
 def _read_name(request: Request) -> str | None:
-    """Give the file's name, if the page sent it: it does so only when asked to."""
+    """Return the file's name, if the page sent it, which it does only on request."""
     name = PurePosixPath(unquote(request.headers.get(NAME_HEADER, "")).replace("\\", "/")).name
     printable = "".join(character for character in name if character.isprintable())[:_LONGEST_NAME]
     return None if printable in ("", "..") else printable
 
 
 def create_server(office: Office) -> FastAPI:
-    """Create the server, to which the page is still to be added."""
+    """Create the server, without the page itself."""
     server = FastAPI(title="Leukoscope", docs_url=None, redoc_url=None, openapi_url=None)
     server.add_middleware(_Headers)
     server.add_middleware(SameOrigin)
-    # Another site may not get in under its own name by pointing it at this machine.
+    # Keep other sites from getting access by pointing their own host name at this machine.
     server.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
 
     @server.post("/sessions/{key}/images")
@@ -203,11 +203,11 @@ def _add_exports(server: FastAPI, office: Office) -> None:
 
 
 def list_pictures(image: ReadImage, held: bool = False) -> dict[str, bytes]:
-    """List the pictures of an image by the names that they have on the server.
+    """List the pictures of an image by their names on the server.
 
     Args:
         image: The image.
-        held: Whether its opinion is kept back: then it is the field alone.
+        held: Whether its prediction is withheld, so that only the field is listed.
     """
     pictures = {"field.jpg": image.picture, "thumbnail.jpg": image.thumbnail}
     pictures |= {"full.jpg": image.full} if image.full else {}
@@ -220,7 +220,7 @@ def list_pictures(image: ReadImage, held: bool = False) -> dict[str, bytes]:
 
 
 def _answer(content: str | bytes, media_type: str, file_name: str | None = None) -> Response:
-    # Browsers keep what they were sent on the disk, unless they are told not to.
+    # By default, browsers store responses on disk.
     headers = {"Cache-Control": "no-store"}
     if file_name:
         headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
@@ -228,7 +228,7 @@ def _answer(content: str | bytes, media_type: str, file_name: str | None = None)
 
 
 class _Headers:
-    """Adds headers to every answer, by which the browser itself keeps the page on this machine."""
+    """Adds headers to every response that make the browser confine the page to this machine."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

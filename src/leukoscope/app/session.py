@@ -1,4 +1,4 @@
-"""A session of the review page: what is in it, and what it takes in."""
+"""A session of the review page: its images and reviews, and the files that it accepts."""
 
 import asyncio
 import csv
@@ -23,19 +23,19 @@ _NO_REVIEW = dict.fromkeys(field.name for field in fields(Review))
 
 
 class RefusedError(ValueError):
-    """A file that the session does not take in; the message is for the one who sent it."""
+    """A file that the session does not accept; the message is for the sender."""
 
 
 class Session:
-    """The images of one browser tab, in the order in which they came, and the last review of each. In memory only.
+    """The images of one browser tab, in order of arrival, and the last review of each. In memory only.
 
     Args:
-        max_images: How many it may hold.
-        origin: ``model``, ``model_fingerprint`` and ``data``: who reads.
+        max_images: Maximum number of images.
+        origin: ``model``, ``model_fingerprint`` and ``data`` of the reader.
         trained_on: Whether the reader learned from drawn images, in words.
-        max_full_bytes: How much its full-size pictures may take in all.
-        blind_first: Whether opinions are kept back at first.
-        showings: What was shown to whom, in other sessions too.
+        max_full_bytes: Maximum total size of its full-size pictures.
+        blind_first: Whether predictions are initially withheld.
+        showings: The record of predictions shown to whom, including other sessions.
     """
 
     def __init__(
@@ -56,15 +56,15 @@ class Session:
         self.reviewer = ""
         self.blinding = Blinding(blind_first)
         self._showings = Showings() if showings is None else showings
-        # Held while a review is kept, so that a blind word is followed by no other.
+        # Held while a review is saved, so that there is only one blind review of an image.
         self.lock = asyncio.Lock()
-        # Which opening of the page, in reviews; nothing can be asked for by it.
+        # Identifies this opening of the page in reviews; it grants no access.
         self.name = uuid.uuid4().hex[:12]
-        self.browser = self.name  # until the browser says who it is
-        self.together = uuid.uuid4().hex  # in the log for monitoring, where that is kept
+        self.browser = self.name  # until the browser identifies itself
+        self.together = uuid.uuid4().hex  # for the monitoring log, if there is one
 
     def require_room(self) -> None:
-        """Make sure that one more image fits.
+        """Check that there is room for another image.
 
         Raises:
             RefusedError: The session is full.
@@ -76,10 +76,10 @@ class Session:
             )
 
     def require_new(self, data: bytes) -> None:
-        """Make sure that a file is not in the session yet.
+        """Check that a file is not yet in the session.
 
         Raises:
-            RefusedError: It is, under whatever name.
+            RefusedError: The session contains the file, under any name.
         """
         known = list(self.images)
         sha256 = hashlib.sha256(data).hexdigest()
@@ -87,7 +87,7 @@ class Session:
             raise RefusedError(f"the same file as image {known.index(sha256) + 1} of this session")
 
     def add(self, image: ReadImage) -> int:
-        """Take an image in, and give its number, from 1; its full-size picture only if there is room for it."""
+        """Add an image, and return its number, from 1; its full-size picture is kept only if there is room."""
         held = sum(len(image.full or b"") for image in self.images.values())
         if held + len(image.full or b"") > self._max_full_bytes:
             image = image._replace(full=None)
@@ -98,30 +98,30 @@ class Session:
         return len(self.images)
 
     def turn_blind(self, on: bool) -> list[str]:
-        """Turn reading blind on or off; gives the images whose opinion is shown from now on."""
+        """Turn blind reading on or off; return the images whose predictions are shown from now on."""
         shown = self.blinding.turn(on)
         for sha256 in shown:
             self._note_showing(sha256)
         return shown
 
     def find_showing(self, sha256: str) -> str | None:
-        """Give when the opinion on an image was shown to whoever reads now, in whatever session; else ``None``."""
+        """Return when an image's prediction was shown to the current reviewer, in any session; else ``None``."""
         return self._showings.find(sha256, *self._tell_who())
 
     def _note_showing(self, sha256: str) -> None:
         self._showings.add(sha256, *self._tell_who())
 
     def _tell_who(self) -> tuple[str, str]:
-        """Give the reader and the browser as they can be kept, whatever was entered."""
+        """Return the reviewer and the browser in a form that can be saved, whatever was entered."""
         name = write_name(self.reviewer)[:MAX_NAME]
         return name.encode(errors="replace").decode(), self.browser.encode(errors="replace").decode()
 
     def get(self, number: int) -> ReadImage | None:
-        """Give an image by its number; ``None`` if there is none."""
+        """Return an image by its number; ``None`` if there is none."""
         return dict(enumerate(self.images.values(), start=1)).get(number)
 
     def freeze(self) -> "Session":
-        """Copy what is in it now, for another thread to read while the session goes on."""
+        """Copy the current state, for another thread to read while the session continues."""
         frozen = copy(self)
         frozen.images = {sha256: image._replace(maps=dict(image.maps)) for sha256, image in self.images.items()}
         frozen.reviews = dict(self.reviews)
@@ -129,13 +129,13 @@ class Session:
         return frozen
 
     def forget(self) -> None:
-        """Forget images and reviews; reviews that were kept on disk stay there."""
+        """Forget images and reviews; reviews saved to disk stay there."""
         self.images.clear()
         self.reviews.clear()
         self.blinding.forget()
 
     def list_rows(self) -> list[dict[str, Any]]:
-        """Give one row an image, for a table: what was read, unless it is kept back, and the last review."""
+        """Return one table row per image: what was read, unless it is withheld, and the last review."""
         return [
             {"number": number}
             | self._tabulate(image)
@@ -152,7 +152,7 @@ class Session:
         return {name: value if name in kept else None for name, value in row.items()}
 
     def write_csv(self) -> str:
-        """Write the session as CSV for spreadsheets: of these none takes free text for a formula."""
+        """Write the session as CSV in which no spreadsheet mistakes free text for a formula."""
         rows = self.list_rows()
         content = io.StringIO()
         writer = csv.DictWriter(content, rows[0] if rows else ["number"], lineterminator="\n")
@@ -177,5 +177,5 @@ async def gather(parts: AsyncIterator[bytes], max_bytes: int) -> bytes:
 
 
 def describe_excess(max_bytes: int) -> str:
-    """Say that a file is too large."""
+    """Describe that a file is too large."""
     return f"too large: more than the {max_bytes:,} bytes that are taken. Send a smaller copy, or raise app.max_bytes"

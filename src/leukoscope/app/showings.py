@@ -1,4 +1,4 @@
-"""To whom the opinion on which field was shown: whoever has seen it does not read the field blind afterwards."""
+"""Record which predictions were shown to whom, since a reviewer who has seen one can no longer read the field blind."""
 
 import logging
 from collections.abc import Callable
@@ -14,14 +14,14 @@ logger = logging.getLogger(__name__)
 
 
 class Showings:
-    """What was shown, and when.
+    """The predictions that were shown, and when.
 
-    A showing is of a reader or, where nobody had entered a name, of a browser: it counts for whoever reads there.
+    A showing belongs to a reviewer or, if no name was entered, to a browser, and then counts for anyone who uses it.
 
     Args:
-        known: What was shown before: ``shown_at, sha256, reviewer, browser``.
-        keep: Keeps more of these rows, if they are to be kept.
-        washout_days: After so many a reader has forgotten the field.
+        known: Earlier showings: ``shown_at, sha256, reviewer, browser``.
+        keep: Saves further rows, if they are to be saved.
+        washout_days: Number of days after which a reviewer is assumed to have forgotten the field.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Showings:
         self._washout = timedelta(days=washout_days)
 
     def add(self, sha256: str, reviewer: str, browser: str) -> None:
-        """Remember that an opinion is shown now, also on the disk; where that cannot be, the log says so."""
+        """Record, also on disk, that a prediction is shown now; if it cannot be saved, log a message."""
         key = sha256, reviewer, "" if reviewer else browser
         if self._is_recent(self._times.get(key)):
             return
@@ -50,7 +50,7 @@ class Showings:
             logger.error("That an opinion was shown is forgotten when the server ends: %s", error)
 
     def find(self, sha256: str, reviewer: str, browser: str) -> str | None:
-        """Give when the opinion on a field was last shown to a reader: UTC, ISO 8601; ``None`` if it was not."""
+        """Return when a field's prediction was last shown to a reviewer, UTC, ISO 8601; ``None`` if it was not."""
         times = (self._times.get((sha256, *who)) for who in ((reviewer, ""), ("", browser)))
         recent = [when for when in times if when is not None and self._is_recent(when)]
         return max(recent, default=None)
@@ -60,5 +60,5 @@ class Showings:
             return False
         try:
             return datetime.now(UTC) - datetime.fromisoformat(when) < self._washout
-        except (TypeError, ValueError):  # somebody changed the file: it was shown, and nobody knows when
+        except (TypeError, ValueError):  # the file was edited: it was shown at an unknown time
             return True

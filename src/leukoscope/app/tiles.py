@@ -1,4 +1,4 @@
-"""A photograph of many fields on the page: what each of its tiles is taken for, as a map and in words."""
+"""A photograph of many fields on the page: the predictions of its tiles, as a map and in words."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -22,14 +22,14 @@ _FAINT = 70
 
 
 class TiledReading(NamedTuple):
-    """What became of a photograph that was read tile by tile.
+    """The result of reading a photograph tile by tile.
 
     Attributes:
-        side: Of a tile, in pixels of the photograph.
-        counts: How many tiles were taken for a class, or got no opinion (``abstained``), the most first.
-        probabilities: The mean of the tiles' calibrated ones, by class.
-        malignant: The same of any class but the benign one.
-        ood_score: The median of the tiles'.
+        side: Side of a tile, in pixels of the photograph.
+        counts: Number of tiles by prediction (a class or ``abstained``), the largest first.
+        probabilities: The mean of the tiles' calibrated probabilities, by class.
+        malignant: The mean probability of any class but the benign one.
+        ood_score: The median of the tiles' out-of-distribution scores.
         map: A PNG file to be laid over the photograph.
     """
 
@@ -45,9 +45,9 @@ def read_in_tiles(reader: SecondReader, pixels: np.ndarray, tiles: Sequence[Tile
     """Read a photograph tile by tile.
 
     Args:
-        reader: Who reads.
-        pixels: The photograph as it was given, ``uint8 [height, width, 3]``, RGB.
-        tiles: As ``cut_tiles`` gives them.
+        reader: The reader.
+        pixels: The photograph at its original size, ``uint8 [height, width, 3]``, RGB.
+        tiles: Tiles as returned by ``cut_tiles``.
     """
     table = read_tiles(reader, pixels, tiles)
     means = average_tiles(table, reader.class_names)
@@ -63,7 +63,7 @@ def read_in_tiles(reader: SecondReader, pixels: np.ndarray, tiles: Sequence[Tile
 
 
 def _draw(table: pd.DataFrame, class_names: Sequence[str], width: int, height: int) -> bytes:
-    """Draw what each tile is taken for in its colour and by its name, where the tile is nearer than any other."""
+    """Draw each tile's prediction as a colour and a name, in the area where that tile is the nearest."""
     scale = _SIDE / max(width, height)
     picture = Image.new("RGBA", (round(width * scale), round(height * scale)))
     draw = ImageDraw.Draw(picture)
@@ -83,7 +83,7 @@ def _draw(table: pd.DataFrame, class_names: Sequence[str], width: int, height: i
 
 
 def _list_edges(first: pd.Series, last: pd.Series) -> dict[int, tuple[float, float]]:
-    """Part overlapping tiles midway: by where each begins, where what is drawn of it begins and ends."""
+    """Divide overlapping tiles midway; return, by each tile's start, where its drawn area begins and ends."""
     starts = np.unique(first)
     middles = (starts + (last - first).iloc[0] / 2).tolist()
     edges = [0.0, *((lower + upper) / 2 for lower, upper in pairwise(middles)), float(last.max())]

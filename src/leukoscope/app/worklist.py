@@ -1,4 +1,4 @@
-"""The work list: what it says of each image of a session. Names of files that were not sent are the browser's alone."""
+"""The work list of a session's images. File names that were not sent are known only to the browser."""
 
 from collections.abc import Callable
 from typing import TypedDict
@@ -9,25 +9,25 @@ from leukoscope.app.session import Session
 
 
 class ListedReview(TypedDict):
-    """The last review of an image: when, in UTC, and the verdict in words."""
+    """The last review of an image: its time in UTC, and the verdict in words."""
 
     at: str
     summary: str
 
 
 class Entry(TypedDict):
-    """A row of the work list, as the browser gets it.
+    """A row of the work list, as sent to the browser.
 
     Attributes:
-        number: From 1, in the order in which images were read.
+        number: Number of the image, from 1, in the order of reading.
         thumbnail: The address of its smallest picture.
-        opinion: A class; empty where there is none, or where it is kept back, as all that follows from it.
-        reason: Why there is none, in short; else empty.
+        opinion: A class; empty if there is no prediction, or if it is withheld, like everything derived from it.
+        reason: Why there is no prediction, in short; else empty.
         likeliest: The class with the highest probability.
         certainty: That probability.
-        certainty_words: The same in words.
+        certainty_words: That probability in words.
         unlike: How unlike the training images it is, in deviations.
-        review: Its last review of this session.
+        review: Its last review in this session.
     """
 
     number: int
@@ -46,7 +46,7 @@ def list_entries(session: Session, place: Callable[[ReadImage, str], str]) -> li
 
     Args:
         session: The session.
-        place: Gives the address of a picture of an image.
+        place: Returns the address of a picture of an image.
     """
     return [_list(session, number, image, place) for number, image in enumerate(session.images.values(), start=1)]
 
@@ -54,7 +54,7 @@ def list_entries(session: Session, place: Callable[[ReadImage, str], str]) -> li
 def _list(session: Session, number: int, image: ReadImage, place: Callable[[ReadImage, str], str]) -> Entry:
     review = session.reviews.get(image.sha256)
     if session.blinding.is_held(image.sha256):
-        # Nor may its place in any order tell what is kept back.
+        # Its position in any sort order must not reveal what is withheld, either.
         return Entry(
             number=number,
             thumbnail=place(image, "thumbnail.jpg"),

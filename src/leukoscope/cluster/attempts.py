@@ -1,4 +1,4 @@
-"""What a worker does with the parts that it was sent."""
+"""Work on parts in a worker's process."""
 
 import logging
 import pickle
@@ -16,18 +16,18 @@ from leukoscope.core.parting import MOST_TRIES, begin_try
 
 logger = logging.getLogger(__name__)
 
-# A worker gives back what it has not begun by then.
+# A worker returns the parts that it has not begun after this time.
 _SECONDS_OF_TASK = 0.5
 _at_work = threading.Lock()
 
 
 class Attempt(NamedTuple):
-    """What a worker says of a part.
+    """A worker's result for one part.
 
     Attributes:
-        result: What the work gave.
-        lost: Whether it was not begun, since it had ended too many workers.
-        fault: Why no worker can do it, in a line.
+        result: The return value of the work.
+        lost: Whether the part was not begun because it had already killed too many workers.
+        fault: Why no worker can do it, in one line.
     """
 
     result: Any = None
@@ -36,11 +36,11 @@ class Attempt(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a worker says of parts that it was sent together.
+    """A worker's results for parts that were sent together.
 
     Attributes:
-        attempts: Of each part, up to the one at which time was up.
-        is_quick: Whether it could have had more of them.
+        attempts: One per part, up to the part at which time was up.
+        is_quick: Whether the worker had time for more parts.
     """
 
     attempts: list[Attempt]
@@ -48,11 +48,11 @@ class Answer(NamedTuple):
 
 
 def attempt(payload: bytes, tries: Sequence[str]) -> Answer:
-    """Do the work of some parts in a worker's process, one at a time, and no more of them when time is up.
+    """Work on some parts in a worker's process, one at a time, until time is up.
 
     Args:
-        payload: The work and its tasks; pickled, so that the scheduler need not know what they are made of.
-        tries: The files that say how many workers each part has ended.
+        payload: The function and its tasks, pickled, so the scheduler need not import them.
+        tries: For each part, the file that counts the workers it has killed.
     """
     with _at_work:
         began = time.monotonic()
@@ -86,7 +86,7 @@ def _fail(error: Exception) -> Attempt:
 
 
 def describe(error: Exception) -> str:
-    """Say in a line why a part cannot be done."""
+    """Describe in one line why a part cannot be done."""
     mendable = explain(error)
     if mendable is not None:
         return mendable.message

@@ -1,4 +1,4 @@
-"""A scheduler that is lost, which is told in a line whatever was under way."""
+"""Report a lost scheduler in one line, whatever was under way."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 @contextmanager
 def telling_of_loss(client: "Client", message: str) -> Iterator[None]:
-    """Let whatever Dask's client raises where its scheduler is lost be one line.
+    """Turn whatever Dask's client raises when its scheduler is lost into one line.
 
-    It cancels what it waits for, but a question that is under way fails as a broken connection does, and one that comes
-    half a minute later as a closed client. In between it keeps what is sent, for a scheduler that knows nothing of the
-    rest: nobody is to send anything then.
+    The client cancels what it waits for, but a request under way fails like a broken connection, and a request half a
+    minute later like a closed client. In between, the client queues what is sent for a new scheduler that does not know
+    the earlier tasks: nothing may be sent then.
 
     Args:
-        client: Dask's.
-        message: What to say.
+        client: Dask's client.
+        message: The message of the error.
 
     Raises:
         InputError: The scheduler is lost.
-        TimeoutError: It has not answered in time, as Dask says itself.
+        TimeoutError: The scheduler has not answered in time; raised by Dask.
     """
     from distributed import CancelledError, KilledWorker
 

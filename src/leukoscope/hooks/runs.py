@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import mlflow
 from mlflow import MlflowClient
@@ -18,6 +17,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFL
 from leukoscope.core.old_names import read_tag
 from leukoscope.hooks.classifiers import log_files, log_network
 from leukoscope.hooks.in_force import parameters_in_force
+from leukoscope.hooks.views import find_view
 from leukoscope.models.base import NETWORK
 
 logger = logging.getLogger(__name__)
@@ -77,13 +77,9 @@ class Runs:
 
     @property
     def page(self) -> str:
-        """The address within the UI that compares the models' runs, or that of the only run, the session's."""
-        models = sorted(self.ids() - {self.session})
+        """The address within the UI that ranks the models, or that of the session's run if there is only one model."""
         experiment = self._client.get_run(self.session).info.experiment_id
-        if len(models) < 2:
-            return f"#/experiments/{experiment}/runs/{self.session}"
-        chosen = (quote(json.dumps(names, separators=(",", ":"))) for names in (models, [experiment]))
-        return "#/compare-runs?runs={}&experiments={}".format(*chosen)
+        return f"#/experiments/{experiment}/runs/{self.session}" if self._only else find_view(experiment)
 
     def activate(self, model: str | None) -> None:
         """Make a run the only one on this thread's stack; runs that leave the stack keep the status running."""

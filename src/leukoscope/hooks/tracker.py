@@ -17,7 +17,7 @@ from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig, _validate
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.entities import RunStatus
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_RUN_NOTE
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT
 from pydantic import ValidationError
 from requests.exceptions import RequestException
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,6 +30,7 @@ from leukoscope.core.stages import find_model
 from leukoscope.hooks import kept, runs, server
 from leukoscope.hooks.in_force import fingerprint_session
 from leukoscope.hooks.outbox import Outbox, first_line
+from leukoscope.hooks.views import describe_experiment
 from leukoscope.images.manifest import fingerprint_manifest
 from leukoscope.relocation import DATABASE, require_place
 from leukoscope.reporting import tracked
@@ -187,8 +188,7 @@ class Tracker(MlflowHook):
                 config.setup(self._context)
         self._client = config.server._mlflow_client
         experiment = config.tracking.experiment._experiment
-        if MLFLOW_RUN_NOTE not in experiment.tags:
-            self._client.set_experiment_tag(experiment.experiment_id, MLFLOW_RUN_NOTE, tracked.EXPERIMENT)
+        describe_experiment(self._client, experiment)
         if config.server.mlflow_tracking_uri == f"sqlite:///{self._context.project_path}/{DATABASE}":
             configured = config.tracking.experiment.create_experiment_kwargs.artifact_location
             require_place(experiment.name, experiment.artifact_location, configured)

@@ -59,7 +59,7 @@ def label_files(source: ImageSource, class_names: Sequence[str]) -> Sequence[Nam
 
 
 def _find_places(files: Rows[FoundFile], prefix: str) -> np.ndarray:
-    """Find the files below a folder, and those that are below none."""
+    """Find the files below a folder, and those that lie below no folder."""
     found = [
         start + np.flatnonzero([path.startswith(prefix) or leaves_root(path) for path in files.list_paths(start, stop)])
         for start, stop in divide(len(files))
@@ -162,7 +162,7 @@ def _give_hints(missing: Sequence[str], folders: Collection[str], files: Iterabl
 
 
 def _tell_refused(files: Iterable[FoundFile]) -> str:
-    """Say why files are not taken, which alone may be why no class folder was found; ends with a space."""
+    """Describe why files were refused, which may explain missing class folders; a non-empty text ends with a space."""
     reasons = Counter(file.refused for file in files if file.refused and file.refused != LINKED_FOLDER)
     if not reasons:
         return ""

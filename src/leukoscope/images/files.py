@@ -73,7 +73,7 @@ class ImageSource(ABC):
 
 
 def leaves_root(path: str) -> bool:
-    """Tell whether a path points outside the root that it is relative to."""
+    """Check whether a path points outside the root that it is relative to."""
     return path.startswith("/") or path[1:2] == ":" or (".." in path and ".." in path.split("/"))
 
 
@@ -98,7 +98,7 @@ def compose(name: str) -> str:
 
 
 def compose_all(names: list[str]) -> list[str]:
-    """Give many names in that spelling."""
+    """Normalise many names like ``compose``."""
     return names if "".join(names).isascii() else list(map(compose, names))
 
 

@@ -1,4 +1,4 @@
-"""Decide by the details of their pixels whether two images show the same."""
+"""Decide by the details of their pixels whether two images show the same content."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -55,7 +55,7 @@ class Likeness:
         self._details: dict[int, _Details] = {}
 
     def compare(self, left: np.ndarray, right: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-        """Find the pairs of images that show the same.
+        """Find the pairs of images that show the same content.
 
         Args:
             left: Numbers of images, ``int [m]``.
@@ -63,7 +63,7 @@ class Likeness:
             candidates: The pairs to compare, ``bool [m, n]``.
 
         Returns:
-            The candidates that show the same, ``bool [m, n]``.
+            The candidates that show the same content, ``bool [m, n]``.
         """
         same = np.zeros_like(candidates)
         rows = np.flatnonzero(candidates.any(axis=1))

@@ -30,7 +30,7 @@ def list_columns(batch: pa.RecordBatch) -> list[list[Any]]:
 
 
 def divide(count: int) -> Iterator[tuple[int, int]]:
-    """Divide so many items into ranges of which each is made at once."""
+    """Divide a number of items into ranges that are each handled at once."""
     return ((start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK))
 
 
@@ -72,7 +72,7 @@ class Compact(Sequence[T], ABC, Generic[T]):
 
 
 def _gather(items: Iterable[tuple[str, int, int, str | None]]) -> tuple[list[str], list[int], list[int], list[Any]]:
-    """Give items as columns. None is held longer than that: thousands at once keep the garbage collector busy."""
+    """Convert items to columns, without holding on to any item: thousands would keep the garbage collector busy."""
     paths = list[str]()
     one = list[int]()
     other = list[int]()
@@ -107,7 +107,7 @@ class Rows(Compact[Made]):
         remaining = iter(items)
         while (columns := _gather(islice(remaining, _CHUNK)))[0]:
             paths, one, other, reasons = columns
-            in_order = in_order and last <= paths[0] and sorted(paths) == paths  # which is quick where they are
+            in_order = in_order and last <= paths[0] and sorted(paths) == paths  # quick if they are sorted
             last = paths[-1]
             if any(reasons):
                 self._reasons |= {place: why for place, why in enumerate(reasons, self._count) if why is not None}
@@ -147,7 +147,7 @@ class Rows(Compact[Made]):
         return self._count
 
     def read(self, start: int, stop: int) -> pa.RecordBatch:
-        """Give the columns of a range: path, both numbers and the reason."""
+        """Return the columns of a range: path, both numbers and the reason."""
         pieces = list[pa.RecordBatch]()
         for number in range(start // _CHUNK, -(-stop // _CHUNK)):
             first = number * _CHUNK
@@ -166,10 +166,10 @@ class Rows(Compact[Made]):
         return paths
 
     def take(self, places: np.ndarray) -> pa.RecordBatch:
-        """Give the columns of some rows, as ``read`` does.
+        """Return the columns of selected rows, as ``read`` does.
 
         Args:
-            places: ``int64 [n]``, ascending.
+            places: Positions of the rows, ``int64 [n]``, ascending.
         """
         chunks = places // _CHUNK
         pieces = [self._take(places[chunks == number]) for number in np.unique(chunks)]
@@ -186,19 +186,20 @@ class Rows(Compact[Made]):
 def find_odd_names(
     chunks: Callable[[], Iterable[list[str]]], shorten: Callable[[list[str]], list[str]]
 ) -> dict[int, str]:
-    """Find which of many paths cannot be called by their short names, since others are called so.
+    """Find the paths that cannot use their short names because other paths have the same.
 
-    The first of several is; the others keep the whole path, and get a plus sign where another is called by that too.
+    Of several paths with one short name, the first uses it. The others use their whole path, with a plus sign appended
+    if that is taken as well.
 
     Args:
-        chunks: Gives all paths, some at a time, and each time the same.
-        shorten: Gives the short names of paths.
+        chunks: Returns all paths in chunks, the same at each call.
+        shorten: Returns the short names of paths.
 
     Returns:
-        The names of those, by the number of the path.
+        The names of the other paths, by the number of the path.
     """
     ordered = _hash_each(map(shorten, chunks()))
-    ordered.sort()  # in place: mostly there is no more to do, and these are millions
+    ordered.sort()  # in place, since there are millions; usually nothing more has to be done
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(repeated):
         return {}

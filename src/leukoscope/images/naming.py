@@ -1,4 +1,4 @@
-"""Files of a source with their ids and labels, a few thousand at a time: there may be millions."""
+"""Files of a source with their ids and labels, processed as columns: there may be millions."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _SCHEMA = pa.schema(
 )
 _quote = json.encoder.encode_basestring_ascii
 
-# Takes names, and gives something for each.
+# Map names to other names, and to labels.
 Each = Callable[[list[str]], list[str]]
 Label = Callable[[list[str]], list[str | None]]
 
@@ -27,9 +27,9 @@ class NamedFile(NamedTuple):
     """A found file with its identity.
 
     Attributes:
-        image_id: Path below the class folders' parent, or else below the root, without suffix, in Unicode's composed
-            form (NFC); unique in the source.
-        label: Name of the class folder that the file lies in, or None.
+        image_id: Path relative to the class folders' parent, or else to the root, without suffix, in Unicode's
+            composed form (NFC); unique in the source.
+        label: Name of the class folder that contains the file, or None.
         file: The file itself.
     """
 
@@ -39,13 +39,13 @@ class NamedFile(NamedTuple):
 
 
 class NamedFiles(Compact[NamedFile]):
-    """Some files of a source, which get their names and labels when they are asked for.
+    """Some files of a source, named and labelled lazily.
 
     Args:
-        files: All of the source.
-        places: Which of them, ``int64 [n]``, ascending; ``None``: all.
-        find_below: Gives paths below the class folders' parent.
-        label: Gives the labels of such paths; ``None``: files have none. A file without has a reason not to be read.
+        files: All files of the source.
+        places: Which of them to include, ``int64 [n]``, ascending; ``None``: all.
+        find_below: Returns paths relative to the parent of the class folders.
+        label: Returns the labels of such paths; ``None``: files have no labels. A file that gets no label is refused.
     """
 
     def __init__(
@@ -63,31 +63,30 @@ class NamedFiles(Compact[NamedFile]):
         return len(self._files) if self._places is None else len(self._places)
 
     def tabulate(self, start: int, stop: int) -> pa.RecordBatch:
-        """Give the columns of a range; as ``tabulate`` has it."""
-        found = self._find(start, stop)
-        below = self._find_below(_list(found, 0))
+        """Return the columns of a range, as the function ``tabulate`` does."""
+        files = self._find(start, stop)
+        below = self._find_below(_list(files, 0))
         ids = cut_suffixes(below)
         first, last = np.searchsorted(self._odd_places, [start, stop])
         for place in self._odd_places[first:last].tolist():
             ids[place - start] = self._odd[place]
         labels = pa.nulls(stop - start, pa.string())
-        refused = found.column(3)
+        refused = files.column(3)
         if self._label is not None:
-            given = self._label(below)
-            labels = pa.array(given, pa.string())
-            if None in given:
-                reasons = zip(refused.to_pylist(), given, strict=True)
-                why_not = [why or (None if one else "not inside a class folder") for why, one in reasons]
-                refused = pa.array(why_not, pa.string())
-        columns = [pa.array(ids, pa.string()), labels, *found.columns[:3], refused]
+            names = self._label(below)
+            labels = pa.array(names, pa.string())
+            if None in names:
+                known = zip(refused.to_pylist(), names, strict=True)
+                reasons = [reason or (None if label else "not inside a class folder") for reason, label in known]
+                refused = pa.array(reasons, pa.string())
+        columns = [pa.array(ids, pa.string()), labels, *files.columns[:3], refused]
         return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
 
     def find_labels(self) -> set[str | None]:
-        """Find which labels there are."""
+        """Return the set of labels."""
         if self._label is None:
             return {None}
-        found = map(self._label, self._list_below())
-        return set[str | None]().union(*found)
+        return set[str | None]().union(*map(self._label, self._list_below()))
 
     def _make(self, start: int, stop: int) -> list[NamedFile]:
         return list_named(self.tabulate(start, stop))
@@ -100,12 +99,12 @@ class NamedFiles(Compact[NamedFile]):
 
 
 def tabulate(files: Sequence[NamedFile], start: int, stop: int) -> pa.RecordBatch:
-    """Give the columns of some files: ``image_id, label, path, size, stamp, refused``.
+    """Return the columns of some files: ``image_id, label, path, size, stamp, refused``.
 
     Args:
         files: All files.
-        start: The position of the first that is wanted.
-        stop: That after the last.
+        start: The position of the first file.
+        stop: The position after the last file.
     """
     if isinstance(files, NamedFiles):
         return files.tabulate(start, min(stop, len(files)))
@@ -115,37 +114,37 @@ def tabulate(files: Sequence[NamedFile], start: int, stop: int) -> pa.RecordBatc
 
 
 def tabulate_some(files: Sequence[NamedFile], positions: Sequence[int]) -> pa.RecordBatch:
-    """Give the columns of files at some positions, which ascend and are near each other."""
+    """Return the columns of files at some positions, which must ascend and should be close together."""
     first = positions[0]
     table = tabulate(files, first, positions[-1] + 1)
     return table if len(table) == len(positions) else table.take([position - first for position in positions])
 
 
 def tabulate_each(files: Sequence[NamedFile]) -> Iterator[pa.RecordBatch]:
-    """Give the columns of all files, some thousand at a time."""
+    """Yield the columns of all files, a few thousand at a time."""
     return (tabulate(files, *some) for some in divide(len(files)))
 
 
 def list_named(table: pa.RecordBatch) -> list[NamedFile]:
-    """List the files whose columns were given."""
+    """Return the files of some columns."""
     ids, labels, *found = list_columns(table)
     files = map(make_tuple(FoundFile), zip(*found, strict=True))
     return list(map(make_tuple(NamedFile), zip(ids, labels, files, strict=True)))
 
 
 def write_named(table: pa.RecordBatch, between: str = "") -> str:
-    """Write each file as ``json.dumps`` does.
+    """Write each file exactly as ``json.dumps`` does.
 
     Args:
-        table: As of ``tabulate``.
-        between: What follows each file but the last.
+        table: Columns from ``tabulate``.
+        between: Separator between files.
     """
     image_id, label, *found = map(_write_column, table.columns)
     return _join(table, between, ["[", image_id, ", ", label, ", ", *_write_file(found), "]"])
 
 
 def write_found(table: pa.RecordBatch, between: str = "") -> str:
-    """Write each file of which there are path, size, stamp and reason as ``json.dumps`` does."""
+    """Write files without id and label, so with path, size, stamp and reason, exactly as ``json.dumps`` does."""
     return _join(table, between, _write_file(list(map(_write_column, table.columns))))
 
 
@@ -163,7 +162,7 @@ def _join(table: pa.RecordBatch, between: str, columns: list[Any]) -> str:
 
 
 def _write_column(column: pa.Array) -> pa.Array | pa.Scalar:
-    """Write each value: texts in quotes, and null where there is none."""
+    """Write each value as JSON: texts in quotes, and null for missing ones."""
     if column.null_count == len(column):
         return pa.scalar("null")
     if column.type != pa.string():
@@ -176,7 +175,7 @@ def _write_column(column: pa.Array) -> pa.Array | pa.Scalar:
 
 
 def _is_plain(column: pa.Array) -> bool:
-    """Tell whether texts need no more than quotes around them."""
+    """Return whether texts need no escapes in JSON."""
     _, ends, content = column.buffers()
     first, last = np.frombuffer(ends, np.int32)[[column.offset, column.offset + len(column)]]
     letters = np.frombuffer(content or b"", np.uint8)[first:last]
@@ -189,7 +188,7 @@ def _list(table: pa.RecordBatch, column: int) -> list[str]:
 
 
 def cut_suffixes(paths: list[str]) -> list[str]:
-    """Give paths without their suffixes, as of ``os.path.splitext``; all at once where all have the same."""
+    """Cut the suffixes off paths like ``os.path.splitext``, all at once if all have the same suffix."""
     lines = "\n".join([*paths, ""])
     end = f".{lines.partition(chr(10))[0].rpartition('.')[2]}\n"
     is_same = "/" not in end and lines.count(end) == lines.count("\n") == len(paths)
@@ -201,5 +200,5 @@ def cut_suffixes(paths: list[str]) -> list[str]:
 def _cut_suffix(path: str) -> str:
     stem, dot, suffix = path.rpartition(".")
     if dot and "/" not in suffix and stem[-1:] not in ("", "/", "."):
-        return stem  # in a third of the time
+        return stem  # a third of the time that splitext takes
     return os.path.splitext(path)[0]

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 _PART = 512
 _SMALLEST = 64
 _PARTS = 32
-# Shards that are looked into at a time: each is a hundred short reads, for which an object store takes seconds.
+# Number of shards checked at a time: each takes a hundred short reads, for which an object store takes seconds.
 _LOOKS = 16
 # A shard is a single Arrow file of records, each with its pixels.
 _SHARD = ".arrow"
@@ -107,12 +107,12 @@ def _divide(plan: PackingPlan, files: Sequence[NamedFile], folder: Where) -> Ite
     settings = write_facts(plan.settings)
     for first in range(0, len(files), size):
         part = tabulate(files, first, first + size)
-        name = fingerprint_text(f"[{settings}, [{write_named(part, ', ')}]]")  # as of ``fingerprint_facts``
+        name = fingerprint_text(f"[{settings}, [{write_named(part, ', ')}]]")  # same as ``fingerprint_facts``
         yield _Shard(first, len(part), folder / f"{name}{_SHARD}")
 
 
 def _find_whole(every: Sequence[_Shard], folder: Where) -> set[_Shard]:
-    """Find the shards that need not be made: by one listing, and a look into each that is there, many at a time."""
+    """Find the shards that are complete, by listing the folder once and checking many existing shards at a time."""
     there = {path.name for path in list_shards(folder)}
     found = [shard for shard in every if shard.path.name in there]
     with ThreadPoolExecutor(_LOOKS) as pool:
@@ -209,12 +209,12 @@ def _read_shard(shard: _Shard, size: int) -> Iterator[PackedBatch]:
 
 @contextmanager
 def _open(shard: _Shard, columns: Sequence[int] | None = None) -> Iterator[list[pa.RecordBatch]]:
-    """Open a shard, or some columns of it. Of a file no pixel is read before it is asked for.
+    """Open a shard, or some of its columns. Pixels of a local file are read on access.
 
-    Of an object nothing is read but the columns that are asked for: of one of 77 MB, 33 KB to know its reasons.
+    From an object store only the requested columns are read: of a shard of 77 MB, 33 KB for the reasons.
 
     Raises:
-        InputError: It is not as it was written.
+        InputError: The shard is damaged.
     """
     try:
         options = pa.ipc.IpcReadOptions(included_fields=columns)

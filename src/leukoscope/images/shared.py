@@ -34,11 +34,11 @@ def open_once(plan: PackingPlan) -> PackingPlan:
 
 
 def list_files(part: Path, files: pa.RecordBatch) -> Path:
-    """Write the files of a part beside it: through the scheduler, which keeps what it was sent, they would fill it.
+    """Write the list of a part's files next to it: sent through the scheduler, the lists would fill its memory.
 
     Args:
-        part: Where it is kept.
-        files: As of ``tabulate``.
+        part: Path of the part.
+        files: The files, as returned by ``tabulate``.
     """
     path = part.with_suffix(_LIST)
     with pa.ipc.new_file(str(path), files.schema) as file:

@@ -1,4 +1,4 @@
-"""Rotated and mirrored views of a field, which show the same cells equally well."""
+"""Rotated and mirrored views of a field, none of which says anything about its cells."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""Runners of pipelines, for ``kedro run --runner``."""
+"""Pipeline runners for ``kedro run --runner``."""
 
 from leukoscope.runners.dask_runner import DaskRunner
 from leukoscope.runners.model_by_model import ModelByModelRunner

@@ -1,4 +1,4 @@
-"""A runner that gives each model to a worker of a Dask cluster."""
+"""A runner that assigns each model to a worker of a Dask cluster."""
 
 import uuid
 from collections import Counter, deque
@@ -26,10 +26,10 @@ _SHOWN = 3
 
 
 class DaskRunner(SequentialRunner):
-    """Runs the nodes of each model as one task of a cluster, and those of stages in this process.
+    """Runs the nodes of each model as one task of a cluster, and the nodes of stages in this process.
 
-    A task is a command of its own, ``kedro run`` of these nodes with the same environment and parameters. What one
-    group hands to another must be a file.
+    A task is a separate command, ``kedro run`` of these nodes with the same environment and parameters. Data passed
+    between groups must be files.
     """
 
     def _run(
@@ -59,7 +59,7 @@ class DaskRunner(SequentialRunner):
 
 
 def group_nodes(pipeline: Pipeline) -> dict[str, list[Node]]:
-    """Group nodes by their model; one of no model is a group of its own."""
+    """Group nodes by their model; each node without a model is a separate group."""
     groups: dict[str, list[Node]] = {}
     for node in pipeline.nodes:
         groups.setdefault(_name_group(node), []).append(node)
@@ -73,14 +73,14 @@ def _name_group(node: Node) -> str:
 def order_groups(
     groups: Mapping[str, Collection[Node]], dependencies: Mapping[Node, Collection[Node]]
 ) -> dict[str, set[str]]:
-    """Say which groups must have run before each.
+    """Find the groups that must run before each group.
 
     Args:
-        groups: As ``group_nodes`` has them.
-        dependencies: Of each node those that must run before.
+        groups: Groups as returned by ``group_nodes``.
+        dependencies: For each node, the nodes that must run before it.
 
     Raises:
-        InputError: Two need each other.
+        InputError: Two groups depend on each other.
     """
     before = {
         name: {_name_group(other) for node in nodes for other in dependencies[node]} - {name}
@@ -100,15 +100,15 @@ def order_groups(
 def complete_groups(
     spread: Mapping[str, Collection[Node]], pipeline: Pipeline, catalog: CatalogProtocol
 ) -> dict[str, list[Node]]:
-    """Give groups with the nodes of stages whose results they take from memory: these run in each.
+    """Add to each group the nodes of stages whose results it takes from memory, so that these run in every group.
 
     Args:
         spread: The groups that run elsewhere.
-        pipeline: All nodes.
-        catalog: Knows where data sets are.
+        pipeline: The pipeline of all nodes.
+        catalog: Tells which data sets are in memory.
 
     Raises:
-        InputError: Something else would pass between processes that is in memory only.
+        InputError: Other data that are only in memory would have to be passed between processes.
     """
     makers = {name: node for node in pipeline.nodes for name in node.outputs}
     lost = set()
@@ -143,16 +143,16 @@ def complete_groups(
 
 
 def _is_in_memory(catalog: CatalogProtocol, name: str) -> bool:
-    """Tell whether a data set is in memory only; parameters are each command's own."""
+    """Check whether a data set is only in memory; parameters do not count, since each command has its own."""
     is_parameter = name == "parameters" or name.startswith("params:")
     return not is_parameter and isinstance(catalog.get(name), MemoryDataset | None)
 
 
 def _read_options(catalog: CatalogProtocol) -> ClusterOptions:
-    """Read which cluster.
+    """Read the options of the cluster.
 
     Raises:
-        InputError: None was given.
+        InputError: No cluster was given.
     """
     given = catalog.load("params:cluster")
     options = given if isinstance(given, ClusterOptions) else ClusterOptions.model_validate(given)
@@ -161,14 +161,14 @@ def _read_options(catalog: CatalogProtocol) -> ClusterOptions:
 
 
 class Waiting:
-    """Groups that have not run: gives those that are ready as parts, and runs this process' nodes in between.
+    """An iterator over groups that have not run: yields ready groups as parts, and runs this process's nodes between.
 
-    It ends whenever nothing is ready, and may have more as soon as ``finish`` was told of another group.
+    It stops whenever nothing is ready, and may yield more after a call of ``finish``.
 
     Args:
-        before: Of each group those that must have run before it.
-        describe: Makes the part of a group that runs elsewhere, of its name and how often it was begun.
-        run_here: Runs a node of this process, by the name of its group.
+        before: For each group, the groups that must run before it.
+        describe: Makes the part of a group that runs elsewhere, from its name and the number of attempts.
+        run_here: Runs a node in this process, by the name of its group.
         spread: The groups that run elsewhere.
     """
 
@@ -189,11 +189,11 @@ class Waiting:
         self._begun = Counter[str]()
 
     def __iter__(self) -> Iterator[Part]:
-        """Give itself."""
+        """Return itself."""
         return self
 
     def __next__(self) -> Part:
-        """Give the next group that is ready: those of other processes first, so that they have something to do."""
+        """Return the next ready group, those of other processes first, so that these are kept busy."""
         while True:
             for name in self._sorter.get_ready():
                 (self._ready if name in self._spread else self._here).append(name)
@@ -208,11 +208,11 @@ class Waiting:
             self._sorter.done(name)
 
     def finish(self, name: str) -> None:
-        """Take it that a group has run, upon which others may be ready."""
+        """Record that a group has run, so that others may become ready."""
         self._sorter.done(name)
 
     def repeat(self, name: str) -> None:
-        """Take it that a group was stopped, and is to run again."""
+        """Record that a group was stopped and must run again."""
         self._ready.append(name)
 
 
@@ -220,7 +220,7 @@ def _spread(waiting: Waiting, options: ClusterOptions) -> None:
     """Let workers run groups until all have run.
 
     Raises:
-        InputError: A group failed or has ended its workers, or the cluster cannot do the work.
+        InputError: A group failed or killed its workers, or the cluster cannot do the work.
     """
     from leukoscope.cluster.client import connect
     from leukoscope.cluster.parts import Workers
@@ -243,9 +243,9 @@ def _describe(spread: Mapping[str, Collection[Node]], command: str, name: str, t
 
     Args:
         spread: The groups that run elsewhere.
-        command: Tells the parts of this command from those of others.
+        command: Identifies the parts of this command.
         name: The model.
-        times: How often it was begun, this time included.
+        times: Number of attempts, including this one.
     """
     session = get_session()
     folder = session.data.absolute() / _FOLDER
@@ -258,7 +258,7 @@ def _describe(spread: Mapping[str, Collection[Node]], command: str, name: str, t
 
 
 def find_pipelines(names: Collection[str]) -> list[str]:
-    """Find the smallest registered pipeline that has all of some nodes, or else the smallest ones that have each."""
+    """Find the smallest registered pipeline that contains all nodes, or else the smallest ones that contain each."""
     from kedro.framework.project import pipelines
 
     having = {name: {node.name for node in pipeline.nodes} for name, pipeline in pipelines.items()}

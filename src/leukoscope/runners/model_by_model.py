@@ -1,4 +1,4 @@
-"""A runner that finishes a model before it begins with the next."""
+"""A runner that finishes each model before it begins the next."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
@@ -13,10 +13,10 @@ from leukoscope.core.stages import find_model
 
 
 class ModelByModelRunner(SequentialRunner):
-    """Runs nodes one after another, and those of a model together wherever they depend on no other.
+    """Runs nodes one after another, keeping the nodes of a model together where dependencies allow.
 
-    Kedro's own order trains all models and then evaluates all. In this one a run that is ended early has models that
-    are evaluated, and each run in MLflow lasts as long as its model takes.
+    Kedro's own order trains all models, then evaluates them all. With this order, a run that is ended early has some
+    evaluated models, and each MLflow run lasts as long as its model takes.
     """
 
     def _run(
@@ -39,14 +39,14 @@ class _ModelByModel(Pipeline):
 
 
 def order_nodes(nodes: Sequence[Node], dependencies: Mapping[Node, Collection[Node]]) -> list[Node]:
-    """Order nodes so that all of a model that can run do so before another begins.
+    """Order nodes so that every node of a model that can run does so before another model begins.
 
     Args:
-        nodes: In an order in which they can run, which is kept within a model and outside of all.
-        dependencies: Of each the nodes that must run before.
+        nodes: The nodes in a valid order, which is kept within each model and among nodes without a model.
+        dependencies: For each node, the nodes that must run before it.
 
     Returns:
-        The same nodes. Of those that are ready the ones of the model at work come first, then the ones of stages, then
+        The same nodes. Among ready nodes, those of the current model come first, then those of stages, then those of
         the next model.
     """
     left = {node: set(dependencies[node]) for node in nodes}

@@ -1,4 +1,4 @@
-"""What a server answers: opinions on fields, and on photographs of many fields what became of their tiles."""
+"""Answers of a server: opinions on fields, and for photographs of many fields the results of their tiles."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,19 +12,19 @@ from leukoscope.reader.photographs import Field, average_tiles, count_tiles, log
 from leukoscope.reader.second_reader import SecondReader
 
 TILES = "tiles"
-# Tiles that are read at once: between these turns others have theirs.
+# Tiles that are read at once; other requests get their turn in between.
 _TOGETHER = 16
 
-# Reads images, ``uint8 [n, size, size, 3]``, when it is their turn.
+# Reads images, ``uint8 [n, size, size, 3]``, once it is their turn.
 Read = Callable[[np.ndarray], Reading]
 
 
 class Answer(NamedTuple):
-    """What is said of the images of a request.
+    """The results for the images of a request.
 
     Attributes:
-        opinions: A row an image, in their order: as ``Reader.read`` has it, with ``warning``, ``scale`` and ``tiles``.
-        of_fields: What was read of those that are no photographs; ``None`` where all are.
+        opinions: One row per image, in order: columns of ``Reader.read``, with ``warning``, ``scale`` and ``tiles``.
+        of_fields: The reading of all images that are not photographs; ``None`` if all are photographs.
     """
 
     opinions: pd.DataFrame
@@ -32,12 +32,12 @@ class Answer(NamedTuple):
 
 
 def answer_fields(reader: SecondReader, fields: Sequence[Field], read: Read) -> Answer:
-    """Give an opinion on each field, and read photographs tile by tile, as the review page does.
+    """Read each field, and photographs tile by tile, like the review page.
 
     Args:
-        reader: Who reads.
-        fields: As they were decoded, photographs with their tiles cut out.
-        read: Reads some images when it is their turn.
+        reader: The reader.
+        fields: The decoded images, photographs with their tiles cut out.
+        read: Reads some images once it is their turn.
     """
     log_scales(Counter(field.warning for field in fields), are_tiled=True)
     singles = [number for number, field in enumerate(fields) if field.cut is None]
@@ -55,12 +55,12 @@ def answer_fields(reader: SecondReader, fields: Sequence[Field], read: Read) -> 
 def _read_photograph(cut: np.ndarray, class_names: Sequence[str], read: Read) -> dict[str, Any]:
     parts = [read(cut[start : start + _TOGETHER]).opinions for start in range(0, len(cut), _TOGETHER)]
     tiles = pd.concat(parts, ignore_index=True)
-    # What no photograph has is null, so that all images have the same columns.
+    # Columns that photographs lack are null, so that all images have the same columns.
     return dict.fromkeys(tiles) | average_tiles(tiles, class_names) | {TILES: count_tiles(tiles)}
 
 
 def _tabulate(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Make a table of rows, with ``None`` where a row says nothing: JSON has null for nothing else."""
+    """Make a table of rows, with ``None`` for missing values, which JSON writes as null."""
     table = pd.DataFrame([row | {TILES: row.get(TILES)} for row in rows], dtype=object)
     whole = [name for name in table if table[name].notna().all()]
     return table.where(table.notna(), None).astype(table[whole].infer_objects().dtypes.to_dict())

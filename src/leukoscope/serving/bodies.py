@@ -1,4 +1,4 @@
-"""The body of a request in JSON, and the images that it asks about."""
+"""Parse the JSON body of a request, and the images in it."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from leukoscope.serving.requests import COLUMN
 EXPECTED_BODY = f'Expected {{"inputs": [{{"{COLUMN}": "<a file in base64>"}}, ...]}}.'
 
 
-# What a request may ask for beside opinions.
+# What a request may ask for besides predictions.
 CELLS = "cells"
 
 
@@ -19,8 +19,8 @@ class Asked(NamedTuple):
     """What a request asks for.
 
     Attributes:
-        images: What stands in the column ``image``, still to be checked.
-        cells: Whether the cells of each image are to be told, too.
+        images: The values of the column ``image``, not yet checked.
+        cells: Whether the cells of each image are requested as well.
     """
 
     images: list[Any]
@@ -35,10 +35,10 @@ def read_request(body: bytes) -> Asked:
 
     Args:
         body: JSON: a dictionary with ``inputs``, ``instances``, ``dataframe_records`` or ``dataframe_split``, and
-            perhaps ``params``.
+            optionally ``params``.
 
     Raises:
-        InputError: The body is not valid JSON, or of another form.
+        InputError: The body is not valid JSON, or has another form.
     """
     try:
         request = from_json(body, allow_inf_nan=False)
@@ -55,10 +55,10 @@ def read_request(body: bytes) -> Asked:
 
 
 def read_cells_wanted(params: Any) -> bool:
-    """Tell whether the parameters of a request ask for cells.
+    """Check whether the parameters of a request ask for cells.
 
     Raises:
-        InputError: They are no dictionary, say neither true nor false, or have a name that is not known.
+        InputError: The parameters are not a dictionary, have a value other than true or false, or an unknown name.
     """
     if params is None:
         return False

@@ -1,4 +1,4 @@
-"""What MLflow runs to make the model: code, where others keep a pickle."""
+"""The code that MLflow runs to make the model, instead of loading a pickle."""
 
 from mlflow.models import set_model
 

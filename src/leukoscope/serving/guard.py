@@ -1,4 +1,4 @@
-"""What MLflow's server is given to refuse requests by, before it takes them apart.
+"""Hooks for MLflow's server that refuse invalid requests before MLflow parses them.
 
 See docs/adr/0024-requests-are-checked-before-mlflow-parses-them.md.
 """
@@ -24,27 +24,27 @@ from leukoscope.serving.requests import RequestLimits
 logger = logging.getLogger(__name__)
 
 _CONTENT_TYPE = "application/json"
-# So many of the largest bodies may be in memory, of all requests together.
+# The bodies of all requests in memory may together be as large as this many of the largest bodies.
 _BODIES = 4
-# What is so many times too large is not even received.
+# A body this many times too large is not even received.
 _FORGOTTEN = 10
 _original_invocations = scoring_server.invocations
 
 
 def guard_server(limits: RequestLimits) -> None:
-    """Let MLflow's server ask this package about requests to second readers; other models are served as before.
+    """Let this package handle MLflow's requests to second readers; other models are served as before.
 
     Args:
-        limits: What requests must keep to.
+        limits: Limits of requests.
     """
     scoring_server.invocations = answer
-    # Elsewhere than in MLflow's server process, another application could be the next to be made.
+    # Only in MLflow's server process, since elsewhere the next application made could be an unrelated one.
     if scoring_server._SERVER_MODEL_PATH in os.environ:
         _limit_next_application(limits.max_request_bytes)
 
 
 def answer(data: bytes, content_type: str | None, model: PyFuncModel, input_schema: Any) -> Any:
-    """Answer a request in place of MLflow's function of the same arguments.
+    """Answer a request, replacing MLflow's function with the same arguments.
 
     Raises:
         MlflowException: The request is refused.
@@ -98,9 +98,9 @@ def _make_excess_error(max_bytes: int) -> RefusedRequestError:
 
 
 def _limit_next_application(max_bytes: int) -> None:
-    """Put the limit of bodies before the application that MLflow makes once it has loaded the model.
+    """Add the limit on bodies to the application that MLflow makes once it has loaded the model.
 
-    MLflow has no place for it: its function that makes the application was looked up before the model was loaded.
+    MLflow has no hook for this: its function that makes the application is looked up before the model is loaded.
     """
     import fastapi
 
@@ -115,14 +115,14 @@ def _limit_next_application(max_bytes: int) -> None:
 
 
 class BodyLimit:
-    """Refuses bodies that are too large while they arrive, and more of them at once than memory is meant for.
+    """Refuses bodies that are too large while they arrive, and bodies that together exceed the memory set aside.
 
-    It raises where MLflow's server waits for the body, which answers with what is raised. Many clients listen only when
-    they have sent everything, so that what is somewhat too large is received, and forgotten.
+    The error is raised where MLflow's server waits for the body, so that the server answers with it. Many clients
+    listen only after sending everything, so a body that is moderately too large is received and discarded.
 
     Args:
         app: The application.
-        max_bytes: Of one body.
+        max_bytes: Maximum size of a body.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
@@ -158,7 +158,7 @@ class BodyLimit:
             self._in_memory -= size
 
     async def _check(self, size: int, event: Event, receive: Receive) -> None:
-        """Make sure that there is room for what came; if not, forget the rest before saying so."""
+        """Check that there is room for the bytes received; if not, discard the rest before raising an error."""
         if size <= self._max_bytes and self._in_memory <= _BODIES * self._max_bytes:
             return
         more = size

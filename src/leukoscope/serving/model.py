@@ -29,15 +29,15 @@ from leukoscope.serving.turns import LateError, Turns
 logger = logging.getLogger(__name__)
 
 ARTIFACT = "reader"
-# Names the file that a server logs opinions in, for monitoring; where it is not set none is logged.
+# Environment variable with the file that a server logs predictions to, for monitoring; unset: no log.
 OPINION_LOG = "LEUKOSCOPE_OPINION_LOG"
 
 
 class RefusedRequestError(MlflowException):
-    """A request that is not answered: it cannot be used (status 400), or not now (503).
+    """A request that is not answered because it is invalid (status 400), or cannot be answered now (503).
 
-    Its message is one line and stays as it is: MLflow's server would put the whole request before it, up to many
-    megabytes of image.
+    Its message is kept to a single line: MLflow's server would otherwise prepend the whole request, up to many
+    megabytes of images.
     """
 
     def __init__(self, message: str, code: int = INVALID_PARAMETER_VALUE) -> None:
@@ -55,10 +55,10 @@ class RefusedRequestError(MlflowException):
 
 
 def open_log() -> OpinionLog | None:
-    """Open the log of opinions that the environment names; ``None`` where it names none.
+    """Open the log of predictions named by the environment; ``None`` if none is named.
 
     Raises:
-        InputError: It cannot be written.
+        InputError: The log cannot be written.
     """
     place = os.environ.get(OPINION_LOG)
     if not place:
@@ -69,27 +69,27 @@ def open_log() -> OpinionLog | None:
 
 
 class SecondReaderModel(PythonModel):
-    """Takes images, and gives calibrated probabilities and an opinion on each, or the reason why there is none."""
+    """Returns calibrated probabilities and a prediction for each image, or the reason for abstaining."""
 
     reader: SecondReader
     limits: RequestLimits
     log: OpinionLog | None = None
 
-    # Or MLflow would warn, at each start, that it can make no schema of hints: images come in more forms than one has.
+    # Otherwise MLflow warns at each start that it cannot infer a schema from type hints: images come in several forms.
     _skip_type_hint_validation = True
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the reader, and read once, so that the first request does not wait for the backend to trace it.
+        """Load the reader and predict once, so that the first request does not wait for the backend to trace it.
 
         Raises:
-            InputError: The environment names a log of opinions that cannot be written.
+            InputError: The environment names a log of predictions that cannot be written.
         """
         from leukoscope.serving.guard import guard_server
 
         self.log = open_log()
         self.reader = SecondReader.load(Path(context.artifacts[ARTIFACT]))
         self.limits = RequestLimits(**context.model_config)
-        # Small requests may take much memory while they are opened or decoded, and reading uses all cores.
+        # Take turns: small requests may need much memory while they are opened or decoded, and reading uses all cores.
         self._opening = Turns("opening")
         self._reading = Turns("reading")
         self.reader.warm_up()
@@ -100,18 +100,18 @@ class SecondReaderModel(PythonModel):
 
         Args:
             context: Not used.
-            model_input: A table as ``decode_request`` takes it.
-            params: With ``cells``, true: the cells of each image are told, too.
+            model_input: A table as accepted by ``decode_request``.
+            params: If ``cells`` is true, the cells of each image are returned as well.
 
         Returns:
-            One row an image, as ``SecondReader.read`` has it, with ``warning`` (what should be known of the image, or
+            One row per image, with the columns of ``SecondReader.read``, ``warning`` (a concern about the image, or
             null), ``scale`` (how many times as many cells fit side by side into it as into a training image, or null),
-            ``tiles`` (of a photograph of many fields: what how many of its tiles were taken for, while the rest of the
-            row is as ``average_tiles`` gives it), and ``trained_on``: whether the reader learned from drawn images;
-            and ``cells``, if they are asked for, as ``list_cells`` gives them.
+            ``tiles`` (for a photograph of many fields, the number of tiles by prediction; the rest of its row is as
+            returned by ``average_tiles``), ``trained_on`` (whether the reader learned from drawn images) and, if
+            requested, ``cells``, as returned by ``list_cells``.
 
         Raises:
-            RefusedRequestError: The request cannot be used.
+            RefusedRequestError: The request is invalid.
         """
         return self._answer(lambda: Asked(list_column(model_input), read_cells_wanted(params)), None)
 
@@ -119,13 +119,13 @@ class SecondReaderModel(PythonModel):
         """Read the images of a request to a server.
 
         Args:
-            body: As ``read_request`` takes it.
+            body: Body as accepted by ``read_request``.
 
         Returns:
-            As of ``predict``.
+            The same table as ``predict``.
 
         Raises:
-            RefusedRequestError: The request cannot be used, or took too long.
+            RefusedRequestError: The request is invalid, or took too long.
         """
         return self._answer(partial(read_request, body), time.monotonic() + self.limits.max_seconds)
 
@@ -152,7 +152,7 @@ class SecondReaderModel(PythonModel):
         return self._reading.run(deadline, self.reader.read, images)
 
     def _keep(self, reading: Reading) -> None:
-        """Log what is watched of opinions, where that was asked for; the answer does not depend on it."""
+        """Log the monitored values of predictions, if requested; the answer does not depend on it."""
         if self.log is None:
             return
         together = uuid.uuid4().hex if len(reading.opinions) > 1 else None

@@ -32,7 +32,7 @@ from leukoscope.serving.requests import COLUMN, RequestLimits
 logger = logging.getLogger(__name__)
 
 _PACKAGE = Path(leukoscope.__file__).parent
-# What the package imports to give opinions.
+# Packages that are imported to make predictions.
 _REQUIRED = (
     "click",
     "imagehash",
@@ -55,20 +55,20 @@ _REQUIRED = (
 )
 _CARD = "model_card.md"
 _EXPERIMENT = "experiment"
-# No such model; no such alias.
+# Error codes for a missing model and a missing alias.
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-# Characters that any registry's store takes.
+# Number of characters that every registry store accepts.
 _LONGEST_DESCRIPTION = 5000
 _READER = f"artifacts/{ARTIFACT}"
 
 
 class Registered(NamedTuple):
-    """A reader of the registry.
+    """A reader in the registry.
 
     Attributes:
-        version: Its number.
+        version: Number of the version.
         reader: The reader.
-        experiment: In which it was trained.
+        experiment: Experiment in which it was trained.
     """
 
     version: str
@@ -77,13 +77,13 @@ class Registered(NamedTuple):
 
 
 class ReaderRegistry:
-    """Versions of one registered model, of which one is the champion.
+    """The versions of a registered model, one of which is the champion.
 
     Args:
-        name: Of the registered model.
-        alias: Of the version that is at work.
-        experiment: In which the readers to be registered were trained.
-        promoted: The version that was registered just now, if one was.
+        name: Name of the registered model.
+        alias: Alias of the version in use.
+        experiment: Experiment in which the readers to be registered were trained.
+        promoted: The version that was just registered, if any.
     """
 
     def __init__(self, name: str, alias: str, experiment: str, promoted: str | None = None) -> None:
@@ -95,10 +95,10 @@ class ReaderRegistry:
     def fetch(self, uri: str) -> SecondReader:
         """Load a reader, such as ``models:/leukoscope@champion`` or ``models:/leukoscope/3``.
 
-        Its files are read, and none of its code is run.
+        Only its files are read; none of its code is run.
 
         Raises:
-            InputError: There is no such model, or it is no second reader.
+            InputError: The model does not exist, or is not a second reader.
         """
         with tempfile.TemporaryDirectory() as scratch:
             try:
@@ -121,7 +121,7 @@ class ReaderRegistry:
             return SecondReader.load(folder / _READER)
 
     def find_champion(self) -> Registered | None:
-        """Load the reader that is at work, if there is one.
+        """Load the reader in use, if there is one.
 
         Raises:
             InputError: The registry does not answer.
@@ -133,13 +133,13 @@ class ReaderRegistry:
         return Registered(str(version.version), reader, version.tags.get(_EXPERIMENT, "unknown"))
 
     def _require_champion(self, version: str | None) -> None:
-        """Make sure that the reader at work is still the one that a candidate was held against.
+        """Check that the reader in use is still the one that a candidate was compared with.
 
         Args:
-            version: Of that one; None: there was none.
+            version: Version of that reader; None: there was none.
 
         Raises:
-            InputError: There is another, or the registry does not answer.
+            InputError: Another reader is in use, or the registry does not answer.
         """
         champion = self._find_version()
         now = None if champion is None else str(champion.version)
@@ -165,16 +165,16 @@ class ReaderRegistry:
 
         Args:
             reader: The reader.
-            limits: What requests to it must keep to.
+            limits: Limits of requests to it.
             card: Its model card in Markdown, if there is one.
-            why: The reasons, which become tags of the version; with the ``champion_version`` that it was held against,
-                if there was one.
+            why: The reasons, stored as tags of the version, with the ``champion_version`` that it was compared with,
+                if any.
 
         Returns:
             The version.
 
         Raises:
-            InputError: Another champion is at work by now.
+            InputError: There is a new champion meanwhile.
         """
         self._require_champion(why.get("champion_version"))
         with tempfile.TemporaryDirectory() as scratch:
@@ -204,12 +204,12 @@ class ReaderRegistry:
         return str(registered.version)
 
     def _make_champion(self, version: str, card: str | None, before: str | None) -> None:
-        """Describe a version, then set the alias, last of all: a run that is killed before has promoted nothing."""
+        """Describe a version, and set the alias last, so that a run killed before that has promoted nothing."""
         client = mlflow.MlflowClient()
         if card:
             client.update_model_version(self.name, version, description=card[:_LONGEST_DESCRIPTION])
         try:
-            self._require_champion(before)  # again: to log a model takes long
+            self._require_champion(before)  # checked again, since logging a model takes long
         except InputError:
             client.delete_model_version(self.name, version)
             raise
@@ -221,7 +221,7 @@ def _name(version: str | None) -> str:
 
 
 def describe_signature(reader: SecondReader) -> ModelSignature:
-    """Say what a served reader takes and gives."""
+    """Describe the inputs and outputs of a served reader."""
     figures = dict.fromkeys(["ood_score", MALIGNANT_COLUMN, *probability_columns(reader.class_names)])
     words = [ColSpec(DataType.string, name) for name in ("opinion", "reason")]
     if reader.certificate is not None:
@@ -239,7 +239,7 @@ def describe_signature(reader: SecondReader) -> ModelSignature:
 
 
 def _describe_cells(reader: SecondReader) -> Array:
-    """Say what is told of the cells of an image, as ``list_cells`` gives it."""
+    """Describe the output for the cells of an image, as returned by ``list_cells``."""
     whole = dict.fromkeys(("cell", "left", "top", "right", "bottom"), DataType.long)
     types = whole | dict.fromkeys(("row", "column"), DataType.double)
     types |= dict.fromkeys(("touching", "cut"), DataType.boolean) | {"weight": DataType.double}
@@ -249,7 +249,7 @@ def _describe_cells(reader: SecondReader) -> Array:
 
 
 def make_example(reader: SecondReader) -> str:
-    """Make a picture of a shadow, in base64, of the size that the reader reads: one of nothing would be refused."""
+    """Make an example image of a shadow, in base64, at the reader's size; an empty image would be refused."""
     content = io.BytesIO()
     shadow = np.linspace(180, 240, reader.image_size).astype(np.uint8)
     Image.fromarray(np.tile(shadow[:, None, None], (1, reader.image_size, 3))).save(content, "PNG")
@@ -257,7 +257,7 @@ def make_example(reader: SecondReader) -> str:
 
 
 def list_requirements() -> list[str]:
-    """List what serving needs, in the versions that are installed; the backend among it."""
+    """List the packages that serving needs, in the installed versions, including the backend."""
     import keras
 
     return [f"{package}=={version(package)}" for package in (*_REQUIRED, keras.backend.backend())]

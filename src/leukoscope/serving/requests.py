@@ -1,4 +1,4 @@
-"""What a served model is asked: images as bytes, base64 or arrays."""
+"""Decode requests to a served model: images as bytes, base64 or arrays."""
 
 import base64
 import io
@@ -25,16 +25,16 @@ U = TypeVar("U")
 
 
 class RequestLimits(NamedTuple):
-    """What a request must keep to; the defaults are those of models that were promoted before there was such a limit.
+    """Limits of a request; the defaults apply to models that were promoted before such a limit existed.
 
     Attributes:
-        max_images: In one request.
-        max_bytes: Of one image's file.
-        max_pixels: Of one image, width times height.
-        max_request_pixels: Of all images of a request.
-        max_request_bytes: Of the body of a request to a server.
-        max_seconds: That a request to a server may take, the time that it waits for others among it.
-        max_tiles: That all photographs of many fields in a request are cut into, together.
+        max_images: Number of images in one request.
+        max_bytes: Size of one image's file.
+        max_pixels: Pixels of one image, width times height.
+        max_request_pixels: Pixels of all images of a request.
+        max_request_bytes: Size of the body of a request to a server.
+        max_seconds: Duration of a request to a server, including the time that it waits for others.
+        max_tiles: Total number of tiles that the photographs of many fields in a request are cut into.
     """
 
     max_images: int
@@ -47,11 +47,11 @@ class RequestLimits(NamedTuple):
 
 
 class OpenedImage(NamedTuple):
-    """An image that was not decoded yet.
+    """An image that is not decoded yet.
 
     Attributes:
-        content: A file's, or pixels ``uint8 [height, width, 3]``.
-        pixels: Width times height, by the file's header; 0 where it has none that can be read.
+        content: Content of a file, or pixels ``uint8 [height, width, 3]``.
+        pixels: Width times height, according to the file's header; 0 if the header is unreadable.
     """
 
     content: bytes | np.ndarray
@@ -59,18 +59,18 @@ class OpenedImage(NamedTuple):
 
 
 def decode_request(asked: pd.DataFrame, reader: SecondReader, limits: RequestLimits) -> list[Field]:
-    """Turn what a client sends into what the reader reads.
+    """Convert a client's images into the reader's inputs.
 
     Args:
-        asked: What MLflow makes of a request: one row an image, in the column ``image``.
-        reader: Knows the size of its images.
-        limits: What the request must keep to.
+        asked: The request as a table from MLflow: one row per image, in the column ``image``.
+        reader: The reader, which determines the size of images.
+        limits: Limits of the request.
 
     Returns:
-        One an image.
+        One field per image.
 
     Raises:
-        InputError: There is no image, or too many, or one that cannot be used: all that cannot are named.
+        InputError: There are no images, too many, or unusable ones, all of which are named.
     """
     return decode_images(open_images(list_column(asked), reader, limits), reader, limits)
 
@@ -79,7 +79,7 @@ def list_column(asked: pd.DataFrame) -> list[Any]:
     """List the images of a table.
 
     Raises:
-        InputError: It has no column of them, or several.
+        InputError: The table has no column of images, or several.
     """
     if list(asked.columns).count(COLUMN) != 1:
         raise InputError(f"The table has no single column `{COLUMN}`. {_EXPECTED}")
@@ -87,15 +87,15 @@ def list_column(asked: pd.DataFrame) -> list[Any]:
 
 
 def open_images(items: Sequence[Any], reader: SecondReader, limits: RequestLimits) -> list[OpenedImage]:
-    """Check whatever can be checked of images before any is decoded.
+    """Check everything that can be checked of images before decoding any.
 
     Args:
         items: Bytes, base64 or arrays.
-        reader: Knows how small an image may be.
-        limits: What the request must keep to.
+        reader: The reader, which determines the smallest image size.
+        limits: Limits of the request.
 
     Raises:
-        InputError: There is no image, too many, too many pixels, or one that is no image.
+        InputError: There are no images, too many images or pixels, or an item is not an image.
     """
     if not items:
         raise InputError(f"The request holds no image. {_EXPECTED}")
@@ -122,16 +122,16 @@ def decode_images(
     """Decode images, one after another.
 
     Args:
-        opened: As ``open_images`` gives them.
-        reader: Knows the size of its images.
-        limits: What the request must keep to.
-        take_turn: Decodes one, when there is memory for it.
+        opened: Images as returned by ``open_images``.
+        reader: The reader, which determines the size of images.
+        limits: Limits of the request.
+        take_turn: Decodes one image as soon as there is memory for it.
 
     Returns:
-        One an image; photographs of many fields have their tiles cut out.
+        One field per image; photographs of many fields have their tiles cut out.
 
     Raises:
-        InputError: Some cannot be used: all of these are named. Or photographs have too many tiles.
+        InputError: Some images are unusable, all of which are named, or photographs have too many tiles.
     """
     tiles = 0
 
@@ -150,7 +150,7 @@ def decode_images(
 
 
 def _apply(work: Callable[[T], U], images: Sequence[T]) -> list[U]:
-    """Do something with each image; all that cannot be used are named."""
+    """Apply a function to each image; the error names all unusable images."""
     results = []
     faults = []
     for number, image in enumerate(images, start=1):
@@ -164,7 +164,7 @@ def _apply(work: Callable[[T], U], images: Sequence[T]) -> list[U]:
 
 
 def _unwrap(item: Any) -> Any:
-    """Take an image out of what MLflow makes of records in JSON: text as an array without axes."""
+    """Unwrap an image from MLflow's form of JSON records, in which text is an array without axes."""
     return item.item() if isinstance(item, np.ndarray) and not item.ndim else item
 
 
@@ -183,7 +183,7 @@ def _count_pixels(content: bytes) -> int:
     try:
         with Image.open(io.BytesIO(content), formats=RASTER_FORMATS) as image:
             return image.width * image.height
-    except Exception:  # Pillow raises almost anything; decoding it will say what is wrong
+    except Exception:  # Pillow raises almost anything; decoding will report the error
         return 0
 
 
@@ -227,7 +227,7 @@ def _check_pixels(item: Any, min_side: int, max_pixels: int) -> np.ndarray:
 
 
 def _to_array(item: Any) -> np.ndarray:
-    """Make an array of lists, whose elements stay what they are: as text, all would be as long as the longest."""
+    """Convert lists to an array of objects: as text, all elements would take the space of the longest."""
     try:
         return np.array(item, dtype=object)
     except ValueError as error:  # lists of different lengths

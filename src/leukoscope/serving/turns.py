@@ -1,4 +1,4 @@
-"""Short tasks of several requests, done one at a time and in turn."""
+"""Run short tasks of several requests one at a time, in turn."""
 
 import time
 from collections.abc import Callable
@@ -14,35 +14,35 @@ class LateError(Exception):
 
 
 class Turns:
-    """A thread that does tasks in the order in which they are asked for.
+    """A thread that runs tasks in the order in which they are submitted.
 
-    A caller that has many asks for the next one when the last is done, so that the tasks of several callers alternate,
-    and one who has a single task waits for a single one of each of the others.
+    A caller with many tasks submits each after the previous one is done. The tasks of several callers thus alternate,
+    and a caller with a single task waits for at most one task of each other caller.
 
     Args:
-        name: Of the thread.
+        name: Name of the thread.
     """
 
     def __init__(self, name: str) -> None:
         self._worker = ThreadPoolExecutor(1, name)
 
     def run(self, deadline: float | None, task: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Do a task when its turn comes.
+        """Run a task when its turn comes.
 
         Args:
-            deadline: Of ``time.monotonic``, in seconds; ``None``: wait for as long as it takes.
-            task: To be done.
-            arguments: Of the task.
-            named: Of the task.
+            deadline: Deadline in seconds of ``time.monotonic``; ``None``: wait for as long as it takes.
+            task: The task to run.
+            arguments: Positional arguments of the task.
+            named: Keyword arguments of the task.
 
         Raises:
-            LateError: It was not done by then. It is not begun any more, though it may be at work.
+            LateError: The task was not done by the deadline. It is no longer started, but may already be running.
         """
         future = self._worker.submit(task, *arguments, **named)
         try:
             return future.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
         except TimeoutError as error:
-            if future.done() and not future.cancelled():  # the error is the task's own, or it ended just now
+            if future.done() and not future.cancelled():  # the task itself raised the error, or it ended just now
                 return future.result()
             future.cancel()
             raise LateError from error

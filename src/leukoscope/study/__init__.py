@@ -1,1 +1,1 @@
-"""Studies: plans of many trainings, where they run, and what is kept of each."""
+"""Studies: plans of many trainings, where they run, and what is stored of each."""

@@ -1,4 +1,4 @@
-"""Commands that a study or a search starts: each is a process of its own, and ends with the one that started it."""
+"""Commands started by a study or a search: each is a separate process that ends with the process that started it."""
 
 import json
 import os
@@ -20,13 +20,13 @@ _SECONDS_TO_END = 30
 _SECONDS_BETWEEN_LOOKS = 0.5
 _NAME = "leukoscope"  # of the command, and of its part of a file of options
 _PARENT = "mlflow.parentRunId"  # MLflow's tag
-_SOURCE = str(Path(__file__).parents[2])  # the package's own, which `kedro run` finds where it is not installed too
+_SOURCE = str(Path(__file__).parents[2])  # the package's folder, so that `kedro run` finds it even if not installed
 _LEASH = [sys.executable, "-I", "-S", str(leash.__file__)]
 _LONGEST = 300
 
 
 class StoppedError(Exception):
-    """A command was ended before its time, since nobody waits for it any more."""
+    """A command was stopped early, since its result is no longer needed."""
 
 
 def run_command(
@@ -37,18 +37,18 @@ def run_command(
     wait: Wait = subprocess.Popen.wait,
     files: Sequence[int] = (),
 ) -> int:
-    """Run a command like ``kedro run``; when this process is ended, it is too, as gently.
+    """Run a command like ``kedro run``; if this process is ended, the command is ended too, just as gently.
 
     Args:
-        options: As ``kedro run --config`` takes them.
-        log: Takes what it prints.
-        project: Where it runs.
-        environment: As ``make_environment`` has it.
-        wait: Waits for its end, or decides that it has run long enough; gives its code.
-        files: Open files that it is to keep open, such as that of a lock.
+        options: Options for ``kedro run --config``.
+        log: File for the command's output.
+        project: Folder to run the command in.
+        environment: Environment, as returned by ``make_environment``.
+        wait: Waits for the command's end, or stops it early; returns its exit code.
+        files: Open files to pass on to the command, such as that of a lock.
 
     Returns:
-        What ``wait`` gave.
+        The result of ``wait``.
     """
     file = log.with_suffix(".json")
     write_json(file, {_NAME: dict(options)})
@@ -56,7 +56,7 @@ def run_command(
     shared: Any = {"cwd": project, "env": environment, "pass_fds": files}
     try:
         with log.open("wb") as output, heeding_hangup():
-            # In a session of its own the terminal sends it no Ctrl-C, which would come beside the one from here.
+            # In its own session, it gets no second Ctrl-C from the terminal in addition to the one passed on here.
             process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, **shared)
             with _ending(process):
                 return wait(process)
@@ -65,13 +65,13 @@ def run_command(
 
 
 def wait_unless(is_to_stop: Callable[[], int | bool]) -> Wait:
-    """Make what waits for the end of a command, and ends it where it is to stop.
+    """Make a function that waits for the end of a command, and ends it early on demand.
 
     Args:
-        is_to_stop: Tells by which signal, or only that, it is to stop; is asked twice a second.
+        is_to_stop: Returns a signal to stop the command with, true for SIGTERM, or false; called twice a second.
 
     Returns:
-        As ``run_command`` takes it; raises ``StoppedError``.
+        The ``wait`` function for ``run_command``; raises ``StoppedError``.
     """
 
     def wait(process: "subprocess.Popen[bytes]") -> int:
@@ -88,12 +88,12 @@ def wait_unless(is_to_stop: Callable[[], int | bool]) -> Wait:
 
 
 def make_environment(parent: str | None, name: str, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Make the environment of a command whose run in MLflow is a child of this one's, and is called by a name.
+    """Make the environment of a command whose MLflow run is a named child of this process's run.
 
     Args:
-        parent: MLflow's run of the command at work.
-        name: Of what the other command does.
-        more: Variables of its own.
+        parent: The MLflow run of this process.
+        name: Name of what the command does.
+        more: Additional variables.
     """
     places = [_SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(places)} | dict(more or {})
@@ -106,7 +106,7 @@ def make_environment(parent: str | None, name: str, more: Mapping[str, str] | No
 
 @contextmanager
 def heeding_hangup() -> Iterator[None]:
-    """Let the closing of the terminal end this process as ``sys.exit`` does, so that what it has started ends too."""
+    """End this process like ``sys.exit`` when the terminal is closed, so that the commands it started end too."""
     number = getattr(signal, "SIGHUP", signal.SIGTERM)
     in_main = threading.current_thread() is threading.main_thread()
     caught = in_main and signal.getsignal(number) is signal.SIG_DFL
@@ -121,7 +121,7 @@ def heeding_hangup() -> Iterator[None]:
 
 @contextmanager
 def _ending(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Pass on what ends this process while another runs: Ctrl-C, SIGTERM, and a terminal that is closed."""
+    """Pass on signals that end this process to the running command: Ctrl-C, SIGTERM, and closing the terminal."""
     try:
         yield
     except KeyboardInterrupt:
@@ -132,7 +132,7 @@ def _ending(process: "subprocess.Popen[bytes]") -> Iterator[None]:
 
 
 def end(process: "subprocess.Popen[bytes]", number: int) -> None:
-    """End a process that still runs, first by a signal that lets it keep what it has."""
+    """End a running process, first by a signal that lets it save its state."""
     if process.poll() is not None:
         return
     process.send_signal(number)
@@ -144,7 +144,7 @@ def end(process: "subprocess.Popen[bytes]", number: int) -> None:
 
 
 def explain_end(code: int, log: Path) -> str:
-    """Say in one line why a command failed, by what it printed."""
+    """Explain in one line why a command failed, based on its output."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     errors = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
     if errors:

@@ -1,4 +1,4 @@
-"""What a search found: its trials as a table, and the best as an entry of the configuration."""
+"""The results of a search: its trials as a table, and the best trials as entries of the configuration."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,10 @@ PRUNED = "pruned"
 FAILED = "failed"
 RUNNING = "running"
 _STATES = {"COMPLETE": FINISHED, "PRUNED": PRUNED, "FAIL": FAILED, "RUNNING": RUNNING, "WAITING": RUNNING}
-# Of an entry: what names it, which another entry cannot have too.
+# Fields that identify an entry and cannot be shared with another entry.
 _NAMES = ("name", "label", "published", "default")
 _PARTS = ("training", "augmentation")
-# So many finished trials can tell what mattered.
+# Fewest finished trials from which the importance of parameters can be estimated.
 _FEWEST = 3
 
 
@@ -30,12 +30,12 @@ def tabulate(study: "optuna.Study", plan: SearchPlan) -> pd.DataFrame:
     """Tabulate the trials of a search.
 
     Args:
-        study: Of Optuna's.
-        plan: Of the search.
+        study: The Optuna study.
+        plan: The plan of the search.
 
     Returns:
-        ``trial, state, reason``, whether it is one of the ``best``, a column each of ``OBJECTIVES``, of which those
-        looked for stand first, a column each parameter, ``epochs``, ``seconds`` and ``run``, the training's folder.
+        ``trial, state, reason``, whether it is one of the ``best``, a column for each of ``OBJECTIVES``, those of the
+        search first, a column for each parameter, ``epochs``, ``seconds`` and ``run``, the training's folder.
     """
     best = {trial.number for trial in study.best_trials}
     figures = [*plan.objectives, *(name for name in OBJECTIVES if name not in plan.objectives)]
@@ -54,13 +54,13 @@ def tabulate(study: "optuna.Study", plan: SearchPlan) -> pd.DataFrame:
 
 
 def weigh_parameters(study: "optuna.Study") -> dict[str, float]:
-    """Say how much of the first objective's variance each parameter explains, by functional ANOVA.
+    """Compute the share of the first objective's variance that each parameter explains, by functional ANOVA.
 
     Args:
-        study: Of Optuna's.
+        study: The Optuna study.
 
     Returns:
-        Shares of each parameter, which add up to 1; none where fewer than three trials finished, or all gave the same.
+        The share of each parameter, summing to 1; empty if fewer than three trials finished or all results are equal.
     """
     import warnings
 
@@ -78,7 +78,7 @@ def weigh_parameters(study: "optuna.Study") -> dict[str, float]:
 
 
 def name_best(study: "optuna.Study", plan: SearchPlan) -> dict[str, dict[str, Any]]:
-    """Name the best trials as entries, ``<entry>_tuned`` or several with their numbers, and give their parameters."""
+    """Return the parameters of the best trials by entry name: ``<entry>_tuned``, or several with their numbers."""
     ended = study.best_trials
     if len(ended) == 1 or len(plan.objectives) == 1:
         return {f"{plan.entry}_tuned": trial.params for trial in ended[:1]}
@@ -89,12 +89,12 @@ def write_best(study: "optuna.Study", plan: SearchPlan, entry: Mapping[str, Any]
     """Write the best trials as entries of the configuration.
 
     Args:
-        study: Of Optuna's.
-        plan: Of the search.
-        entry: The model's, as the configuration has it.
+        study: The Optuna study.
+        plan: The plan of the search.
+        entry: The model's entry in the configuration.
 
     Returns:
-        YAML, as ``conf/local`` takes it; without an entry where no trial finished.
+        YAML for ``conf/local``; without an entry if no trial finished.
     """
     import yaml
 

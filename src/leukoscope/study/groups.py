@@ -1,4 +1,4 @@
-"""Nodes of a pipeline that belong together, run by a command of their own on whichever worker is free."""
+"""Groups of pipeline nodes, each run by a separate command on any free worker."""
 
 import logging
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ logger = logging.getLogger(__name__)
 
 
 class Group(NamedTuple):
-    """What a worker is told of some nodes.
+    """A worker's description of a group of nodes.
 
     Attributes:
-        name: Their namespace.
-        pipelines: The names of pipelines that have them.
-        nodes: Their names.
-        session: Of the command that runs all: theirs is given the same.
-        log: Takes what they print.
-        parent: MLflow's run of the command.
-        tracking: The address of MLflow's records.
+        name: The nodes' namespace.
+        pipelines: The names of pipelines that contain the nodes.
+        nodes: The names of the nodes.
+        session: The session options of the overall command, which are passed on to the group's command.
+        log: File for the output of the nodes.
+        parent: The MLflow run of the overall command.
+        tracking: MLflow's tracking URI.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Group(NamedTuple):
     tracking: str | None = None
 
     def describe(self) -> dict[str, Any]:
-        """Give the options of the command, as ``kedro run --config`` takes them."""
+        """Return the options of the command for ``kedro run --config``."""
         options = {
             "env": self.session.env,
             "conf_source": self.session.source,
@@ -46,13 +46,13 @@ class Group(NamedTuple):
 
 
 def run_group(group: Group) -> bool:
-    """Run nodes in a worker's process, by a command that is its child.
+    """Run nodes on a worker, by a command that is its child process.
 
     Returns:
-        Whether they came to their end; else they were stopped, since the worker is closed or nobody waits for them.
+        Whether the nodes finished; otherwise they were stopped, since the worker is closing or they are not needed.
 
     Raises:
-        InputError: They failed.
+        InputError: The nodes failed.
     """
     from leukoscope.cluster import work
 
@@ -70,5 +70,5 @@ def run_group(group: Group) -> bool:
 
 
 def tell_ended(group: Group) -> None:
-    """Say that a group has run: loggers of runners are silent, unless nodes are to be told of."""
+    """Log that a group has run, since loggers of runners are silent unless nodes are to be reported."""
     logger.info("%s has run on a worker", group.name)

@@ -1,7 +1,7 @@
-"""Starts a command that ends with the process which started it, even if that is killed.
+"""Start a command that ends with its parent process, even if the parent is killed.
 
-It is run by its path, by the bare interpreter, and is then replaced by the command: a function that is called between
-fork and exec could hang where the parent has threads, as Dask's workers have.
+This file is run by path with the bare interpreter, and then replaced by the command: a function called between fork
+and exec could hang if the parent has threads, as Dask's workers do.
 """
 
 import os
@@ -19,7 +19,7 @@ def main() -> None:
         import ctypes
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it has died already
+        if os.getppid() != parent:  # the parent has died already
             sys.exit(128 + signal.SIGKILL)
     os.execv(command[0], command)
 

@@ -1,4 +1,4 @@
-"""Which units are finished: a mark beside each training, so that none is trained twice."""
+"""The ledger of finished units: a mark next to each training, so that no unit is trained twice."""
 
 import time
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ _EVALUATION = "evaluation"
 
 
 class Mark(NamedTuple):
-    """What is known of a finished unit.
+    """Facts about a finished unit.
 
     Attributes:
-        place: The training's folder, within the model's.
-        seconds: How long training and evaluation took.
-        chosen: The hyper-parameters that a search within the unit chose; ``None`` where none did.
+        place: The training's folder, relative to the model's.
+        seconds: Duration of training and evaluation.
+        chosen: The hyper-parameters chosen by a search within the unit; ``None`` without a search.
     """
 
     place: str
@@ -35,11 +35,11 @@ class Mark(NamedTuple):
 
 
 class Ledger:
-    """Finds what is finished among the trainings of all models, and marks what has just been.
+    """Finds finished units among the trainings of all models, and marks newly finished ones.
 
     Args:
         home: The folder that has a folder for each model.
-        logs: Where what the units print is kept.
+        logs: The folder for the output of units.
     """
 
     def __init__(self, home: Path, logs: Path) -> None:
@@ -47,7 +47,7 @@ class Ledger:
         self.logs = Path(logs)
 
     def find(self, unit: Unit) -> Mark | None:
-        """Find the training that a unit is, if it is finished and was evaluated."""
+        """Find the training of a unit, if it is finished and evaluated."""
         for file in sorted((self.home / unit.entry / unit.split / "runs").glob(f"*/{_MARK}")):
             mark = _read_mark(file)
             same = mark.get("unit") == unit.identity and self._is_whole(file.parent)
@@ -61,16 +61,16 @@ class Ledger:
         return self.home.parent
 
     def mark(self, unit: Unit, seconds: float, home: Path | None = None, choice: Choice | None = None) -> Mark:
-        """Mark the training that is at work as a unit which has just been trained and evaluated.
+        """Mark the current training as a unit that has just been trained and evaluated.
 
         Args:
-            unit: Which.
-            seconds: How long it took.
-            home: The folder of all models in which the unit was at work, as that of its workspace; by default its own.
-            choice: What a search within the unit chose.
+            unit: The unit.
+            seconds: Duration of the unit.
+            home: The folder of all models that the unit used, such as its workspace's; by default the ledger's.
+            choice: The choice of a search within the unit.
 
         Raises:
-            InputError: What is at work is another training, or was not evaluated, or the search saw other splits.
+            InputError: The current training is another one or was not evaluated, or the search saw other splits.
         """
         place = Path(home or self.home) / unit.entry
         current = read_pointer(place)
@@ -91,7 +91,7 @@ class Ledger:
         """Read the evaluation of a finished unit.
 
         Raises:
-            InputError: It is damaged.
+            InputError: The evaluation is damaged.
         """
         folder = self.home / unit.entry / place / _EVALUATION
         try:
@@ -104,15 +104,15 @@ class Ledger:
             ) from error
 
     def load_history(self, unit: Unit, place: str) -> pd.DataFrame:
-        """Read the epochs of a finished unit; no row where its kind has none."""
+        """Read the epochs of a finished unit; empty if its kind of model has none."""
         return TrainingJournal(self.home / unit.entry / place).history()
 
     def name_log(self, unit: Unit) -> Path:
-        """Name the file of what a unit prints."""
+        """Return the log file of a unit."""
         return self.logs / f"{unit.name}.log"
 
     def name_search(self, unit: Unit) -> Path:
-        """Name the folder of what lasts of the search within a unit."""
+        """Return the folder of the lasting results of the search within a unit."""
         return self.logs / unit.name
 
     def _place(self, unit: Unit, folder: Path) -> str:
@@ -124,12 +124,12 @@ class Ledger:
 
 
 def _is_of(unit: Unit, key: Mapping[str, Any]) -> bool:
-    """Tell whether a training has a unit's split and seed, of which the trainings of all kinds are made."""
+    """Check whether a training has a unit's split and seed, which the keys of all kinds of trainings contain."""
     return (key.get("split"), key.get("seed")) == (unit.split, unit.seed)
 
 
 def _hash_evaluation(training: Path) -> str | None:
-    """Hash what is kept of a training's evaluation, which another command may replace; ``None`` if it is not whole."""
+    """Hash the files of a training's evaluation, which another command may replace; ``None`` if incomplete."""
     try:
         return fingerprint_files([training / _EVALUATION / name for name in FILES])
     except OSError:
@@ -137,7 +137,7 @@ def _hash_evaluation(training: Path) -> str | None:
 
 
 def _read_mark(file: Path) -> dict[str, Any]:
-    """Read a mark; none where it is damaged, so that the unit is evaluated anew."""
+    """Read a mark; return an empty one if it is damaged, so that the unit is evaluated anew."""
     try:
         mark = read_json(file)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The search within a unit: hyper-parameters are chosen on the training and validation images of its own fold."""
+"""The search within a unit, which chooses hyper-parameters on the training and validation images of the unit's fold."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from leukoscope.training.journal import TrainingJournal
 if TYPE_CHECKING:
     from leukoscope.study.plan import Unit
 
-# Within the data: where a search keeps its trials.
+# Folder of a search's trials, relative to the data.
 STORAGE = "08_reporting/search"
 _REPORTING = "08_reporting"
 _TABLE = "search.csv"
@@ -21,25 +21,25 @@ _LASTING = (_TABLE, _BEST, "search.html")
 
 
 class Choice(NamedTuple):
-    """What a search has chosen.
+    """The result of a search.
 
     Attributes:
-        values: Hyper-parameters, by dotted names.
-        splits: Of each training of its trials the fingerprint of the splits that it saw.
+        values: The chosen hyper-parameters, by dotted names.
+        splits: For each training of its trials, the fingerprint of the splits that it saw.
     """
 
     values: Mapping[str, Any]
     splits: frozenset[str]
 
     def require_same(self, unit: "Unit", key: Mapping[str, Any]) -> None:
-        """Make sure that a unit was trained as was chosen, and that the search saw its splits and no others.
+        """Check that a unit was trained with the chosen values, and that the search saw only the unit's splits.
 
         Args:
-            unit: Which.
-            key: Of its training.
+            unit: The unit.
+            key: The key of its training.
 
         Raises:
-            InputError: It was not, or the images that test the unit may have been among those that chose.
+            InputError: It was trained otherwise, or the unit's test images may have been used by the search.
         """
         if self.splits - {key.get("splits")} or not has_values(key, self.values):
             raise InputError(
@@ -49,11 +49,11 @@ class Choice(NamedTuple):
 
 
 def keep_choice(workspace: Path, folder: Path, entry: str, names: Sequence[str]) -> Choice:
-    """Read what the search within a unit has chosen, and keep its table, its page and its entry.
+    """Read the choice of the search within a unit, and save its table, its page and its entry.
 
     Args:
-        workspace: Of the unit, in which the search has ended.
-        folder: Where these last.
+        workspace: The unit's workspace, in which the search has finished.
+        folder: The folder to save these files to.
         entry: The model's name.
         names: The parameters that were searched, by dotted names.
     """

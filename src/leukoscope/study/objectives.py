@@ -1,4 +1,4 @@
-"""What a search can look for: figures of validation images, by name."""
+"""The objectives of a search: metrics of the validation images, by name."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -8,18 +8,18 @@ import numpy as np
 from leukoscope.core.errors import InputError
 from leukoscope.core.options import refuse_unknown_names
 
-# The fewest images of an appearance cluster or a series whose accuracy counts.
+# Fewest images for the accuracy of an appearance cluster or a series to count.
 _FEWEST = 5
 _MOST = 3
-_LEAST = 1e-7  # a probability, so that one certain error leaves the loss a number, as Keras has it
+_LEAST = 1e-7  # a probability, clipped as in Keras, so that a single certain error does not make the loss infinite
 
 
 class Objective(NamedTuple):
-    """One figure of the validation images.
+    """One metric of the validation images.
 
     Attributes:
         direction: ``minimize`` or ``maximize``.
-        title: What it is, on an axis.
+        title: Title of an axis.
     """
 
     direction: Literal["minimize", "maximize"]
@@ -38,10 +38,10 @@ OBJECTIVES = {
 
 
 def require_objectives(names: tuple[str, ...]) -> None:
-    """Make sure that a search can look for these.
+    """Check that a search can optimise the named objectives.
 
     Raises:
-        ValueError: There is none, or more than a front is drawn of, one is unknown, or is named twice.
+        ValueError: There are none or more than can be drawn, one is unknown, or one is named twice.
     """
     refuse_unknown_names(names, OBJECTIVES, ", of which search.objective is one or several")
     if not 1 <= len(names) <= _MOST or len(set(names)) < len(names):
@@ -49,14 +49,14 @@ def require_objectives(names: tuple[str, ...]) -> None:
 
 
 def require_series(names: tuple[str, ...], group_by: str) -> None:
-    """Make sure that series are known where the worst of them is looked for.
+    """Check that series are known if the worst of them is an objective.
 
     Args:
-        names: Of what is looked for.
+        names: Names of the objectives.
         group_by: The parameter ``splitting.group_by``.
 
     Raises:
-        InputError: They are not.
+        InputError: The series are unknown.
     """
     if "worst_series" in names and group_by != "series":
         raise InputError(
@@ -66,7 +66,7 @@ def require_series(names: tuple[str, ...], group_by: str) -> None:
 
 
 def choose_clusters(images: int) -> int:
-    """Choose into how many clusters of appearance so many validation images are divided."""
+    """Choose the number of appearance clusters for a number of validation images."""
     return int(np.clip(images // (2 * _FEWEST), 1, 8))
 
 
@@ -83,14 +83,14 @@ def score(
     Args:
         truth: The class of each image, ``int [n]``.
         probabilities: ``float [n, classes]``.
-        grey: The same of the images without colour.
+        grey: The probabilities of the same images without colour.
         clusters: The appearance cluster of each image, ``int [n]``.
-        series: The same of the series; ``None`` where they are not known.
-        seconds: How long their prediction took.
+        series: The series of each image, ``int [n]``; ``None`` if unknown.
+        seconds: Duration of the prediction.
 
     Returns:
-        A figure for each of ``OBJECTIVES``. ``worst_cluster`` and ``worst_series`` are of those of five images or more;
-        of all together, where there is none. The latter is ``None`` where series are not known.
+        The value of each of ``OBJECTIVES``. ``worst_cluster`` and ``worst_series`` consider parts of at least five
+        images, or all images together if there are no such parts; ``worst_series`` is ``None`` if series are unknown.
     """
     right = probabilities.argmax(axis=1) == truth
     chances = np.clip(probabilities[np.arange(len(truth)), truth], _LEAST, 1)
@@ -106,7 +106,7 @@ def score(
 
 
 def _find_worst(right: np.ndarray, parts: np.ndarray) -> float:
-    """Give the share of images that are right in the worst part of those that count."""
+    """Compute the accuracy in the worst part, among the parts that count."""
     sizes = np.bincount(parts)
     hits = np.bincount(parts, weights=right)
     counting = sizes >= _FEWEST
@@ -114,10 +114,10 @@ def _find_worst(right: np.ndarray, parts: np.ndarray) -> float:
 
 
 def select(scores: Mapping[str, float | None], names: tuple[str, ...]) -> list[float]:
-    """Give the figures of some objectives.
+    """Return the values of the named objectives.
 
     Raises:
-        ValueError: One is no number.
+        ValueError: A value is not a finite number.
     """
     values = [np.nan if scores[name] is None else float(scores[name]) for name in names]  # type: ignore[arg-type]
     if not np.isfinite(values).all():

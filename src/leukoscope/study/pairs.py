@@ -1,4 +1,4 @@
-"""Which of the models of a study is better, pair by pair."""
+"""Compare the models of a study pair by pair."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -15,11 +15,11 @@ def align(tables: Sequence[pd.DataFrame]) -> tuple[list[pd.DataFrame], list[int]
     """Select the seeds and images that several pooled tables share, in the same order.
 
     Args:
-        tables: As ``pool_units`` has them.
+        tables: Tables as returned by ``pool_units``.
 
     Returns:
-        The tables, by seed and image, with the groups of the first joined where those of others join them; and the
-        seeds.
+        The tables, sorted by seed and image, with the first table's groups merged where other tables' groups connect
+        them; and the seeds.
     """
     counts = [table.groupby("image_id")["seed"].nunique() for table in tables]
     seeds = [seed for seed in tables[0]["seed"].unique() if all(seed in set(table["seed"]) for table in tables)]
@@ -43,13 +43,13 @@ def compare(pooled: Mapping[str, pd.DataFrame], confidence: float, seed: int) ->
     """Compare the accuracies of all models, pair by pair, each over the seeds and images that the two share.
 
     Args:
-        pooled: As ``pool_units`` has it.
-        confidence: Of the intervals, and one minus the level of the tests.
-        seed: For the interval where there is one seed.
+        pooled: Predictions as returned by ``pool_units``.
+        confidence: Confidence level of the intervals; the tests use one minus this as their level.
+        seed: Seed for the interval if there is only one training seed.
 
     Returns:
-        As ``compare_over_seeds`` has it, ``which_seeds``, like ``1, 2``, and ``first_recipe`` and ``second_recipe``,
-        the fingerprints of how the two were trained; no row for two that share no whole seed.
+        The columns of ``compare_over_seeds``, ``which_seeds``, such as ``1, 2``, and ``first_recipe`` and
+        ``second_recipe``, the fingerprints of how the two were trained; no row for two that share no whole seed.
     """
     rows: list[dict[str, Any]] = []
     for first, second in combinations(pooled, 2):
@@ -65,11 +65,11 @@ def compare(pooled: Mapping[str, pd.DataFrame], confidence: float, seed: int) ->
 
 
 def _name_recipe(table: pd.DataFrame) -> str:
-    """Give the fingerprint of how all trainings of a model were made; empty where they differ."""
+    """Return the fingerprint of how all trainings of a model were made; empty if they differ."""
     recipes = table["recipe"].unique()
     return str(recipes[0]) if len(recipes) == 1 else ""
 
 
 def tell_hits(table: pd.DataFrame, seeds: int) -> np.ndarray:
-    """Tell which images a model is right about, boolean ``[seeds, n]``, from its table as ``align`` has it."""
+    """Mark the images that a model classifies correctly, boolean ``[seeds, n]``, from its table as in ``align``."""
     return (table["label"] == table["predicted"]).to_numpy().reshape(seeds, -1)

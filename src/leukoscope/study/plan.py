@@ -1,4 +1,4 @@
-"""Which trainings a study has: every entry with every seed on every fold."""
+"""The trainings of a study: every entry with every seed on every fold."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ class Unit:
 
     Attributes:
         entry: The model's name.
-        fold: Which fold tests, from 1.
-        folds: Of how many.
-        seed: For everything random, the division into folds too.
-        identity: A hash of all that determines what comes of it.
+        fold: Number of the held-out fold, from 1.
+        folds: Number of folds.
+        seed: Seed of everything random, including the division into folds.
+        identity: A hash of everything that determines its result.
     """
 
     entry: str
@@ -39,16 +39,16 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """Name its files: those of a unit that has another recipe are others."""
+        """The name of its files, which differs for another recipe."""
         return f"{self.entry}-{self.split}-seed-{self.seed}-{self.identity[:8]}"
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What it has other than the study, as ``--params`` sets it."""
+        """The parameters in which it differs from the study, as for ``--params``."""
         return {"seed": self.seed, "splitting": {"fold": f"{self.fold} of {self.folds}"}}
 
     def __str__(self) -> str:
-        """Name it in messages."""
+        """Return its name for messages."""
         return f"{self.entry}, fold {self.fold} of {self.folds}, seed {self.seed}"
 
 
@@ -58,9 +58,9 @@ class Plan:
 
     Attributes:
         entries: The models' names.
-        folds: How many there are.
-        seeds: The first is the project's own.
-        units: With the first seed first, and within a seed entry by entry: a study that is cut off has whole seeds.
+        folds: Number of folds.
+        seeds: The seeds; the first is the project's own.
+        units: Sorted by seed, then by entry, so that an interrupted study has complete seeds.
     """
 
     entries: tuple[str, ...]
@@ -69,7 +69,7 @@ class Plan:
     units: tuple[Unit, ...]
 
     def __str__(self) -> str:
-        """Say how many units there are."""
+        """Describe the number of units."""
         sizes = ((len(self.entries), "model"), (self.folds, "fold"), (len(self.seeds), "seed"))
         words = " x ".join(count_of(count, name) for count, name in sizes)
         return f"{count_of(len(self.units), 'unit')} ({words})"
@@ -79,10 +79,10 @@ def make_plan(facts: Mapping[str, Mapping[str, Any]], folds: int, seeds: int, fi
     """Plan a study.
 
     Args:
-        facts: Of each entry all that determines its trainings and their evaluation, but for fold and seed.
-        folds: How many.
-        seeds: How many. More seeds have the same ones first, so that a study can be made larger.
-        first_seed: The others follow it, one by one.
+        facts: For each entry, everything that determines its trainings and their evaluation, except fold and seed.
+        folds: Number of folds.
+        seeds: Number of seeds. A larger number begins with the same seeds, so that a study can be extended.
+        first_seed: The first seed; the others follow it consecutively.
     """
     chosen = tuple((first_seed + number) % _SEEDS for number in range(seeds))
     units = [
@@ -95,15 +95,15 @@ def make_plan(facts: Mapping[str, Mapping[str, Any]], folds: int, seeds: int, fi
 
 
 def require_entries(entries: Sequence[str], models: Mapping[str, ModelOptions], fold: str | None) -> None:
-    """Make sure that a study can be made of entries.
+    """Check that a study can be made of the named entries.
 
     Args:
-        entries: Their names, which are known ones.
+        entries: Names of known entries.
         models: All entries of the configuration.
         fold: The parameter ``splitting.fold``.
 
     Raises:
-        InputError: There is none, one is named twice or is made of others, or a fold was given beside.
+        InputError: There are no entries, one is named twice or combines others, or a fold was given as well.
     """
     if not entries:
         raise InputError(

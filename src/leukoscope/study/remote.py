@@ -1,4 +1,4 @@
-"""Units as tasks of a Dask cluster, whose workers see the same files."""
+"""Run units as tasks of a Dask cluster whose workers see the same files."""
 
 import logging
 import uuid
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# So many workers a unit may take with it before it is given up.
+# Number of workers that may die with a unit before it is given up.
 ALLOWED_DEATHS = 3
 _RESOURCE = "GPU"
 Task = Callable[[Unit, Job, str], Outcome]
@@ -33,14 +33,14 @@ _LOST = (
 class Dask:
     """Runs units on the workers of a cluster, each as a child process of the worker.
 
-    Tasks are this command's own: what the scheduler keeps of one that was killed is never taken for its. A unit's
-    workspace is locked, so that two commands do not make it twice. A worker that dies takes its unit with it, which
-    then begins on another one, after its last whole epoch.
+    Tasks belong to this command: remains of a killed command in the scheduler are never mistaken for them. A unit's
+    workspace is locked, so that two commands do not run it twice. If a worker dies, its unit restarts on another
+    worker, after its last complete epoch.
 
     Args:
-        client: Dask's, as ``leukoscope.cluster.client.connect`` gives it.
+        client: The Dask client, as returned by ``leukoscope.cluster.client.connect``.
         job: What the units have in common.
-        task: What a worker does with a unit.
+        task: Function that a worker calls with a unit.
     """
 
     def __init__(self, client: "Client", job: Job, task: Task | None = None) -> None:
@@ -50,17 +50,17 @@ class Dask:
         self._study = uuid.uuid4().hex
 
     def run(self, units: Iterable[Unit]) -> Iterator[Outcome]:
-        """Run units, and tell of each when it has ended.
+        """Run units, and yield the outcome of each when it has ended.
 
         Raises:
-            InputError: The scheduler is lost.
+            InputError: The connection to the scheduler is lost.
         """
         from distributed import as_completed
 
-        # By their entries too: those of two that are alike are two units.
+        # Include the entry in the key, since units of two identical entries are different units.
         of_keys = {f"unit-{unit.entry}-{unit.identity}-{self._study}": unit for unit in units}
         waiting = as_completed(self._submit(of_keys))
-        for ended in waiting.batches():  # a question to the scheduler each: thousands of single ones take minutes
+        for ended in waiting.batches():  # one query to the scheduler per batch: thousands of single ones take minutes
             lost = {future.key: of_keys[future.key] for future in ended if future.status != "finished"}
             with telling_of_loss(self._client, _LOST):
                 outcomes = self._client.gather([future for future in ended if future.key not in lost])
@@ -77,7 +77,7 @@ class Dask:
                 waiting.update(self._submit(again))
 
     def _submit(self, units: dict[str, Unit]) -> "list[Future]":
-        """Hand units to the scheduler; on GPUs where any worker has said that it has one."""
+        """Submit units to the scheduler, for GPUs if any worker has announced one."""
         from leukoscope.cluster.client import list_workers
 
         with telling_of_loss(self._client, _LOST):
@@ -87,10 +87,10 @@ class Dask:
             return self._client.map(self._task, list(units.values()), key=list(units), **common)
 
     def _explain(self, future: "Future", unit: Unit) -> Outcome | None:
-        """Say why a task did not come to its end; ``None`` where it is to be handed in again.
+        """Explain why a task did not finish; ``None`` if it should be submitted again.
 
         Raises:
-            InputError: The scheduler is lost.
+            InputError: The connection to the scheduler is lost.
         """
         from distributed import KilledWorker
 
@@ -99,12 +99,12 @@ class Dask:
         error = future.exception()
         if isinstance(error, KilledWorker):
             return self._count_deaths(unit)
-        if isinstance(error, StoppedError):  # of a worker that was closed, or for a client that is gone
+        if isinstance(error, StoppedError):  # the worker was closed, or the client is gone
             return None
         return Outcome(unit, None, shorten(" ".join(f"{type(error).__name__}: {error}".split()), _LONGEST), 0.0)
 
     def _count_deaths(self, unit: Unit) -> Outcome | None:
-        """Tell a unit that takes workers with it from one that was on them when they died."""
+        """Tell a unit that kills its workers from one that was merely running when they died."""
         workspace = Workspace(self._job.ledger.data, unit)
         if workspace.count_starts(self._study) < ALLOWED_DEATHS:
             return None
@@ -113,10 +113,10 @@ class Dask:
 
 
 class Cluster:
-    """Runs units on a cluster that it connects to when there are any.
+    """Runs units on a cluster, connecting to it only if there are any units.
 
     Args:
-        opening: Connects to it.
+        opening: Connects to the cluster.
         job: What the units have in common.
     """
 
@@ -125,27 +125,27 @@ class Cluster:
         self._job = job
 
     def run(self, units: Iterable[Unit]) -> Iterator[Outcome]:
-        """Run units, and tell of each when it has ended; as of ``Dask``."""
+        """Run units, and yield the outcome of each when it has ended, like ``Dask``."""
         with self._opening() as client:
             yield from Dask(client, self._job).run(units)
 
 
 def give_up(unit: Unit) -> Outcome:
-    """Make of a unit that has killed its workers a failed one."""
+    """Return the failed outcome of a unit that has killed its workers."""
     reason = f"{ALLOWED_DEATHS} workers died while they made it, which is often a lack of memory"
     return Outcome(unit, None, reason, 0.0)
 
 
 def run_task(unit: Unit, job: Job, study: str) -> Outcome:
-    """Make a unit in a worker's process; ends its command where nobody waits for it any more.
+    """Run a unit in a worker's process; stop its command if its result is no longer needed.
 
     Args:
-        unit: Which.
-        job: What it has in common with others.
-        study: Which command has asked for it.
+        unit: The unit.
+        job: What the unit has in common with others.
+        study: Identifies the command that requested it.
 
     Raises:
-        StoppedError: It was ended before its time.
+        StoppedError: The unit was stopped early.
     """
     from leukoscope.cluster import work
 

@@ -1,4 +1,4 @@
-"""What the units of a study give together: pooled figures, the spread of folds and seeds, of each model."""
+"""The combined results of a study's units: pooled metrics of each model, and their spread over folds and seeds."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,23 +24,23 @@ from leukoscope.study.pairs import align, tell_hits
 from leukoscope.study.running import FAILED, FINISHED
 from leukoscope.study.unit import Outcome as UnitOutcome
 
-# For a standard error, as opposed to the ends of an interval, more draws change little.
+# For a standard error, unlike the ends of an interval, more draws change little.
 _DRAWS = 400
-# Of a training's key: what a search within a fold decides, so that it differs from fold to fold.
+# Parts of a training's key that a search within a fold decides, so that they differ between folds.
 _CHOSEN = ("recipe", "augmentation")
 
 
 def tabulate_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> pd.DataFrame:
-    """Tabulate what came of each unit.
+    """Tabulate the outcome of each unit.
 
     Args:
-        outcomes: Of all units.
+        outcomes: The outcomes of all units.
         ledger: Finds their evaluations.
 
     Returns:
-        ``model, fold, folds, seed, state, reason, images, groups``, a column each of ``FIGURES``, ``seconds``,
-        ``epochs``, ``run``, the training's folder, and ``chosen``, the hyper-parameters that a search within the unit
-        chose, as JSON; empty where there was none.
+        ``model, fold, folds, seed, state, reason, images, groups``, a column for each of ``FIGURES``, ``seconds``,
+        ``epochs``, ``run``, the training's folder, and ``chosen``, the hyper-parameters chosen by a search within the
+        unit, as JSON; empty without a search.
     """
     rows = []
     for outcome in outcomes:
@@ -61,17 +61,17 @@ def tabulate_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> pd.DataFr
 
 
 def pool_units(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> dict[str, pd.DataFrame]:
-    """Put the predictions of all test images of each model into one table, for each seed of which all folds finished.
+    """Pool each model's predictions of all test images into one table, over the seeds of which all folds finished.
 
     Args:
-        outcomes: Of all units.
+        outcomes: The outcomes of all units.
         ledger: Finds their evaluations.
 
     Returns:
-        For each model that has a whole seed ``image_id, label, group, fold, predicted``, one probability column a
-        class, ``right_by_colour`` where all folds and seeds have it, ``seed``, ``run``, the training's folder, and
+        For each model with a complete seed: ``image_id, label, group, fold, predicted``, one probability column per
+        class, ``right_by_colour`` if all folds and seeds have it, ``seed``, ``run``, the training's folder, and
         ``recipe``, the fingerprint of how it was trained.
-        An image has the same group whatever the seed.
+        An image has the same group for all seeds.
 
     Raises:
         InputError: Folds of a seed differ in more than their number.
@@ -101,16 +101,16 @@ def _pool_seed(outcomes: Sequence[UnitOutcome], seed: int, ledger: Ledger) -> pd
     _require_alike(own[0].unit.entry, seed, records, _CHOSEN if is_searched else ())
     pooled = FoldSet(own[0].unit.entry, own[0].unit.folds, records).pool()
     places = pooled["fold"].map({fold: record.place for fold, record in records.items()})
-    # Without a search all folds have the same.
+    # Without a search, all folds have the same recipe.
     recipe = SEARCHED if is_searched else fingerprint_recipe(next(iter(records.values())).facts["key"])
     return pooled.assign(seed=seed, run=places, recipe=recipe)
 
 
 def _require_alike(entry: str, seed: int, records: Mapping[int, EvaluationRecord], chosen: Sequence[str] = ()) -> None:
-    """Make sure that folds differ in their number only, and in what a search within each has chosen.
+    """Check that folds differ only in their number and in the choices of a search within each.
 
     Raises:
-        InputError: They do not.
+        InputError: Folds differ in something else.
     """
 
     def describe(record: EvaluationRecord) -> dict[str, Any]:
@@ -130,9 +130,9 @@ def _require_alike(entry: str, seed: int, records: Mapping[int, EvaluationRecord
 
 
 def _share_groups(table: pd.DataFrame) -> pd.DataFrame:
-    """Give each image the group that it has with the first seed, so that images and seeds are crossed.
+    """Assign each image its group with the first seed, so that images and seeds are crossed.
 
-    Where groups depend on the seed, as clusters and file-number runs do, those of the first stand for all.
+    If groups depend on the seed, as clusters and file-number runs do, the first seed's groups are used for all seeds.
     """
     first = table.drop_duplicates("image_id").set_index("image_id")["group"]
     return table.assign(group=table["image_id"].map(first))
@@ -146,21 +146,21 @@ def judge(
     confidence: float,
     seed: int,
 ) -> pd.DataFrame:
-    """Score each model over its whole seeds, with intervals that hold images and seeds.
+    """Score each model over its complete seeds, with intervals that account for both images and seeds.
 
     Args:
-        pooled: As ``pool_units`` has it.
-        units: As ``tabulate_units`` has it.
+        pooled: Predictions as returned by ``pool_units``.
+        units: Units as returned by ``tabulate_units``.
         scoring: The classes.
-        resamples: Draws of groups, of which no more than some hundreds are needed here.
-        confidence: Of the intervals.
-        seed: For the draws.
+        resamples: Number of draws of groups; a few hundred suffice here.
+        confidence: Confidence level of the intervals.
+        seed: Seed of the draws.
 
     Returns:
-        One row a model: ``model, units, failed, folds, seeds`` (whole ones)``, images, groups``; each of ``FIGURES`` as
-        the mean over seeds with ``_low`` and ``_high``, ``_fold_sd``, the standard deviation between folds of one
-        seed, and ``_seed_sd``, that between seeds; ``colour_accuracy`` and ``gain_over_colour`` with its ends, NaN
-        where some fold was not judged against stain colour; ``seconds`` of all units, and ``seconds_per_unit``.
+        One row per model: ``model, units, failed, folds, seeds`` (complete ones)``, images, groups``; each of
+        ``FIGURES`` as the mean over seeds with ``_low`` and ``_high``, ``_fold_sd``, the standard deviation between
+        folds of one seed, and ``_seed_sd``, the one between seeds; ``colour_accuracy`` and ``gain_over_colour`` with
+        its ends, NaN if some fold was not compared with stain colour; ``seconds`` of all units, ``seconds_per_unit``.
     """
     rows = []
     for entry, own in units.groupby("model", sort=False):
@@ -195,7 +195,7 @@ def _judge_entry(table: pd.DataFrame, scoring: Scoring, resamples: int, confiden
 def _judge_colour(
     table: pd.DataFrame, seeds: int, groups: np.ndarray, confidence: float, seed: int
 ) -> dict[str, float]:
-    """Hold a model against stain colour alone as against another model: what this learns differs by seeds, too."""
+    """Compare a model with stain colour alone as with another model, since what colour learns also varies by seed."""
     by_colour = table[RIGHT_BY_COLOUR].to_numpy(bool).reshape(seeds, -1)
     gain = compare_two(tell_hits(table, seeds), by_colour, groups, confidence, seed)
     ends = {
@@ -205,7 +205,7 @@ def _judge_colour(
 
 
 class _Scores:
-    """Computes the figures of one seed from the weights of its images."""
+    """Computes the metrics of one seed from the weights of its images."""
 
     def __init__(self, outcome: Outcome) -> None:
         self._outcome = outcome
@@ -228,19 +228,19 @@ def _prepare(table: pd.DataFrame, scoring: Scoring) -> Outcome:
 
 
 def _spread_of_folds(units: pd.DataFrame, name: str) -> float:
-    """Give the standard deviation between folds of the same seed, over all seeds (pooled)."""
+    """Compute the standard deviation between folds of the same seed, pooled over all seeds."""
     variances = units.groupby("seed")[name].var(ddof=1).dropna()
     return float(np.sqrt(variances.mean())) if len(variances) else np.nan
 
 
 def count_confusion(table: pd.DataFrame, class_names: Sequence[str]) -> np.ndarray:
-    """Count a model's predictions over all its whole seeds, a row a true class, a column a predicted one."""
+    """Count a model's predictions over all its complete seeds, one row per true and one column per predicted class."""
     counts = pd.crosstab(table["label"], table["predicted"])
     return counts.reindex(index=class_names, columns=class_names, fill_value=0).to_numpy()
 
 
 def gather_histories(outcomes: Sequence[UnitOutcome], ledger: Ledger) -> pd.DataFrame:
-    """Gather the epochs of all finished units: ``model, fold, seed`` and the columns of a history."""
+    """Collect the epochs of all finished units: ``model, fold, seed`` and the columns of a history."""
     tables = []
     for outcome in outcomes:
         if outcome.mark:

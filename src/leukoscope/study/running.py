@@ -1,7 +1,7 @@
-"""Where the units of a study run.
+"""Run the units of a study.
 
-Each runs in a process of its own: seed, precision and MLflow's run are one for a whole process, and memory that a
-backend has taken is given back when it ends.
+Each unit runs in a separate process, since seed, precision and MLflow run are global to a process, and a backend
+releases its memory only when the process ends.
 """
 
 import logging
@@ -28,16 +28,16 @@ class Place(Protocol):
     """Where units run: this machine, or others that see the same files."""
 
     def run(self, units: Iterable[Unit]) -> Iterator[Outcome]:
-        """Run units, and tell of each as soon as it has ended, in whatever order; a failed one stops no other."""
+        """Run units, and yield the outcome of each as soon as it ends, in any order; failures do not stop others."""
         ...
 
 
 class Processes:
-    """Runs units on this machine, each by a command of its own.
+    """Runs units on this machine, each by a separate command.
 
     Args:
         job: What the units have in common.
-        workers: How many run at a time; of several each has its share of the cores.
+        workers: Number of units run at a time; several share the cores.
     """
 
     def __init__(self, job: Job, workers: int = 1) -> None:
@@ -46,7 +46,7 @@ class Processes:
         self._signal = 0
 
     def run(self, units: Iterable[Unit]) -> Iterator[Outcome]:
-        """Run units, and tell of each when it has ended."""
+        """Run units, and yield the outcome of each when it has ended."""
         self._signal = 0
         make = partial(make_unit, self._job, is_to_stop=lambda: self._signal, variables=self._share())
         with ThreadPoolExecutor(self._workers) as pool, heeding_hangup():
@@ -60,7 +60,7 @@ class Processes:
                 self._stop(begun, signal.SIGTERM)
 
     def _stop(self, begun: list[Future[Outcome]], number: int) -> None:
-        """End what runs, by a signal, and begin nothing more."""
+        """End running units by a signal, and start no more."""
         self._signal = self._signal or number
         for unit in begun:
             unit.cancel()
@@ -70,15 +70,15 @@ class Processes:
 
 
 def run_units(plan: Plan, ledger: Ledger, place: Place) -> list[Outcome]:
-    """Run what is not finished of a study.
+    """Run the unfinished units of a study.
 
     Args:
-        plan: Of the study.
-        ledger: Of what is finished.
+        plan: The plan of the study.
+        ledger: The ledger of finished units.
         place: Where units run.
 
     Returns:
-        What came of every unit, in the order of the plan.
+        The outcome of every unit, in the order of the plan.
     """
     marks = {unit: ledger.find(unit) for unit in plan.units}
     outcomes = {unit: Outcome(unit, mark, "", mark.seconds) for unit, mark in marks.items() if mark}

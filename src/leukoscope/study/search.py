@@ -1,4 +1,4 @@
-"""A search of hyperparameters: which values are tried next, and what came of those that were."""
+"""Search hyperparameters: choose the values to try next, and record the results of earlier trials."""
 
 import logging
 import platform
@@ -32,26 +32,26 @@ logger = logging.getLogger(__name__)
 _FILE = "trials.log"
 # With fewer trials TPE draws at random.
 _STARTUP = 8
-# So many epochs each trial has; Hyperband gives it a ninth of all, if that is more.
+# Minimum epochs of each trial; Hyperband grants a ninth of all epochs, if that is more.
 _LEAST_EPOCHS = 2
 _WORKER = "worker"
 
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """All that determines a search.
+    """Everything that determines a search.
 
     Attributes:
         entry: The model's name.
         split: The name of the split among the folders of the model.
-        name: Of the study in the storage: the entry's, with a hash of all that determines its trials.
-        space: The ranges.
-        objectives: What is looked for, some of ``OBJECTIVES``.
-        trials: How many are to have ended.
+        name: Name of the study in the storage: the entry's name with a hash of all that determines its trials.
+        space: The ranges of the parameters.
+        objectives: The objectives to optimise, a selection of ``OBJECTIVES``.
+        trials: Number of trials to complete.
         pruner: ``hyperband``, ``median`` or ``none``.
-        epochs: The most that a trial can have.
-        seed: For what is drawn.
-        identify: Hashes what determines the training with some values.
+        epochs: Maximum number of epochs of a trial.
+        seed: Seed of the draws.
+        identify: Hashes what determines the training with given values.
     """
 
     entry: str
@@ -67,10 +67,10 @@ class SearchPlan:
 
 
 def require_optuna() -> None:
-    """Make sure that Optuna is there; loads nothing.
+    """Check that Optuna is installed, without importing it.
 
     Raises:
-        InputError: It is not.
+        InputError: Optuna is not installed.
     """
     if find_spec("optuna") is None:
         raise InputError(
@@ -82,19 +82,19 @@ def require_optuna() -> None:
 def run_search(
     plan: SearchPlan, ledger: TrialLedger, place: TrialPlace, storage: str | None = None
 ) -> Iterator["optuna.Study"]:
-    """Run what is missing of a search, and show it at its beginning and after each trial.
+    """Run the remaining trials of a search, yielding the study at the beginning and after each trial.
 
     Args:
-        plan: Of the search.
-        ledger: Of the trainings, which says where the storage is.
+        plan: The plan of the search.
+        ledger: The ledger of the trainings, which determines where the storage is.
         place: Where trials run.
-        storage: The URL of a database in the place of the file.
+        storage: The URL of a database to use instead of the file.
 
     Returns:
-        The study of Optuna's, with all its trials so far, again and again the same.
+        The same Optuna study each time, with all its trials so far.
 
     Raises:
-        InputError: Another run searches here, or the storage cannot be used.
+        InputError: Another run is searching here, or the storage is unusable.
     """
     with hold(ledger.folder / _FILE):
         study = open_study(plan, ledger.folder, storage)
@@ -107,15 +107,15 @@ def run_search(
 
 
 def open_study(plan: SearchPlan, folder: Path, storage: str | None = None) -> "optuna.Study":
-    """Open the study of a search, which may have trials of before.
+    """Open the study of a search, which may contain earlier trials.
 
     Args:
-        plan: Of the search.
-        folder: Where the file is.
-        storage: The URL of a database in the place of the file.
+        plan: The plan of the search.
+        folder: The folder of the file.
+        storage: The URL of a database to use instead of the file.
 
     Raises:
-        InputError: The file or the database cannot be used.
+        InputError: The file or the database is unusable.
     """
     import optuna
 
@@ -130,7 +130,7 @@ def open_study(plan: SearchPlan, folder: Path, storage: str | None = None) -> "o
                 directions=[OBJECTIVES[name].direction for name in plan.objectives],
                 load_if_exists=True,
             )
-    except Exception as error:  # of SQLAlchemy, of drivers that are not installed, of JSON, of the disk
+    except Exception as error:  # from SQLAlchemy, missing drivers, JSON or the disk
         told = shorten(" ".join(str(error).split()) or type(error).__name__)
         mend = "Mend search.storage" if storage else "Remove it: the search begins anew, and trains nothing twice"
         raise InputError(f"The trials of the search in {where} cannot be read: {told}. {mend}.") from error
@@ -161,13 +161,13 @@ def _make_pruner(plan: SearchPlan) -> "optuna.pruners.BasePruner":
 
 
 def make_sampler(seed: int, number: int) -> "optuna.samplers.BaseSampler":
-    """Make what draws the values of one trial.
+    """Make the sampler of the values of one trial.
 
-    Of each trial it is a new one, seeded by its number: a search that was cut off goes on as it would have.
+    Each trial has a new sampler seeded by its number, so that an interrupted search continues as it would have.
 
     Args:
-        seed: Of the search.
-        number: Of the trial.
+        seed: Seed of the search.
+        number: Number of the trial.
     """
     from optuna.samplers import TPESampler
 
@@ -175,13 +175,13 @@ def make_sampler(seed: int, number: int) -> "optuna.samplers.BaseSampler":
 
 
 class Search:
-    """Draws trials and takes what came of them.
+    """Draws trials and records their results.
 
     Args:
-        plan: Of the search.
-        study: Of Optuna's.
-        home: What is trained here, as opposed to on other machines that share the study.
-        is_shared: Whether there can be such machines.
+        plan: The plan of the search.
+        study: The Optuna study.
+        home: The folder of trainings, which tells this worker from others on machines that share the study.
+        is_shared: Whether other machines may share the study.
     """
 
     def __init__(self, plan: SearchPlan, study: "optuna.Study", home: str, is_shared: bool = False) -> None:
@@ -193,11 +193,11 @@ class Search:
 
     @property
     def ended(self) -> int:
-        """How many trials have ended, in whatever way."""
+        """Number of trials that have ended, in any way."""
         return sum(trial.state.is_finished() for trial in self.study.get_trials(deepcopy=False))
 
     def draw(self) -> Iterator[Trial]:
-        """Draw trials until as many have ended as are wanted: first those that were cut off, then new ones."""
+        """Draw trials until the planned number has ended: first interrupted trials, then new ones."""
         while self.ended < self.plan.trials:
             drawn = self._take_up() or self._draw_new()
             values = {name: values.draw(name, drawn) for name, values in self.plan.space.items()}
@@ -212,7 +212,7 @@ class Search:
             )
 
     def _take_up(self) -> "optuna.Trial | None":
-        """Take up a trial that a run here did not end."""
+        """Resume a trial that an earlier run here did not finish."""
         import optuna
 
         for left in self.study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
@@ -230,7 +230,7 @@ class Search:
         return drawn
 
     def _is_hopeless(self, drawn: "optuna.Trial", history: pd.DataFrame) -> bool:
-        """Report epochs that have not been yet, and ask the pruner of each."""
+        """Report new epochs, and ask the pruner about each."""
         if len(self.plan.objectives) > 1 or history.empty:
             return False
         sign = 1 if OBJECTIVES[self.plan.objectives[0]].direction == "minimize" else -1
@@ -239,13 +239,13 @@ class Search:
             if int(row.epoch) in known:
                 continue
             drawn.report(sign * float(row.validation_loss), int(row.epoch))
-            # After the last epoch there is nothing left to spare.
+            # Pruning after the last epoch would save nothing.
             if row.epoch < self.plan.epochs and drawn.should_prune():
                 return True
         return False
 
     def tell(self, ran: RanTrial, ledger: TrialLedger) -> None:
-        """Take what came of a trial."""
+        """Record the result of a trial."""
         from optuna.trial import TrialState
 
         drawn = self._open.pop(ran.trial.number - 1)
@@ -283,7 +283,7 @@ class Search:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Leave out what Optuna says of parts that it may change."""
+    """Suppress Optuna's warnings about experimental features."""
     from optuna.exceptions import ExperimentalWarning
 
     with warnings.catch_warnings():

@@ -12,7 +12,7 @@ from leukoscope.training.augmentation_options import AugmentationDifferences, Au
 from leukoscope.training.recipe import Recipe, RecipeDifferences
 
 Choice = bool | int | float | str | None
-# By other names, since a range has fields that are called float and int.
+# Aliases, since a range has fields named float and int.
 Ends = tuple[float, float]
 WholeEnds = tuple[int, int]
 Choices = tuple[Choice, ...]
@@ -22,14 +22,14 @@ _MOST_CORNERS = 512
 
 
 class Drawing(Protocol):
-    """What draws values: a trial of Optuna's."""
+    """Draws values, like an Optuna trial."""
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Draw a number."""
+        """Draw a float."""
         ...
 
     def suggest_int(self, name: str, low: int, high: int) -> int:
-        """Draw a whole number."""
+        """Draw an integer."""
         ...
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
@@ -38,13 +38,13 @@ class Drawing(Protocol):
 
 
 class Range(Options):
-    """The values that one parameter can have, given in one of four ways.
+    """The possible values of a parameter, given in one of four ways.
 
     Attributes:
-        log: From the first to the second, both above 0, as likely in each order of magnitude.
-        float: From the first to the second, all as likely.
-        int: Whole numbers from the first to the second.
-        choice: One of these.
+        log: Log-uniform between the first and the second value, both above 0.
+        float: Uniform between the first and the second value.
+        int: Integers from the first to the second value.
+        choice: One of the listed values.
     """
 
     log: Ends | None = None
@@ -69,12 +69,12 @@ class Range(Options):
 
     @property
     def corners(self) -> Choices:
-        """Its ends, or all choices."""
+        """The ends of the range, or all choices."""
         return self.choice or self.log or self.float or self.int or ()
 
     @property
     def words(self) -> str:
-        """Say which values it has."""
+        """Describe the possible values."""
         if self.choice is not None:
             return "one of " + ", ".join("null" if value is None else str(value) for value in self.choice)
         low, high = self.corners
@@ -102,7 +102,7 @@ DEFAULT_SPACE: dict[str, dict[str, Any]] = {
 
 
 def flatten(space: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Name parameters by dots, whether they stand as such or in tables; what is null is left out."""
+    """Flatten nested or dotted parameters to dotted names; null values are left out."""
     flat: dict[str, Any] = {}
     for name, value in space.items():
         full = f"{prefix}{name}"
@@ -114,10 +114,10 @@ def flatten(space: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def require_names(names: Iterable[str]) -> None:
-    """Make sure that parameters are of the recipe or the augmentation.
+    """Check that parameters belong to the recipe or the augmentation.
 
     Raises:
-        ValueError: One is not.
+        ValueError: A parameter does not.
     """
     for name in names:
         part, _, field = str(name).partition(".")
@@ -126,10 +126,10 @@ def require_names(names: Iterable[str]) -> None:
 
 
 def require_fitting(space: Space) -> None:
-    """Make sure that parameters can have the values of their ranges.
+    """Check that the values of all ranges are valid for their parameters.
 
     Raises:
-        ValueError: One cannot.
+        ValueError: A value is invalid.
     """
     for name, values in space.items():
         part, _, field = name.partition(".")
@@ -143,7 +143,7 @@ def require_fitting(space: Space) -> None:
 
 
 def nest(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Give parameters as an entry has them: ``training`` and ``augmentation``, each with its differences."""
+    """Nest parameters as in an entry: ``training`` and ``augmentation``, each with its differences."""
     nested: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         part, _, field = name.partition(".")
@@ -152,7 +152,7 @@ def nest(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def give_values(given: Mapping[str, Any], entry: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what ``--params`` sets, and with it an entry's own values of some parameters, by dotted names."""
+    """Add an entry's own values of some parameters, by dotted names, to the parameters set by ``--params``."""
     models = dict(given.get("models") or {})
     own = dict(models.get(entry) or {})
     own |= {part: dict(own.get(part) or {}) | drawn for part, drawn in nest(values).items()}
@@ -160,7 +160,7 @@ def give_values(given: Mapping[str, Any], entry: str, values: Mapping[str, Any])
 
 
 def list_corners(space: Space) -> Iterator[dict[str, Choice]]:
-    """Give the corners of a space: each end of each range, and then ends together, as far as these are not too many."""
+    """Yield the corners of a space: each end of each range, then combinations of ends, unless there are too many."""
     alone = ({name: value} for name, values in space.items() for value in values.corners)
     together = (
         dict(zip(space, corner, strict=True)) for corner in product(*(values.corners for values in space.values()))

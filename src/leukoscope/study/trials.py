@@ -1,4 +1,4 @@
-"""The trainings of a search: what determines each, where it runs, and what is kept of it."""
+"""The trainings of a search: what determines each, where it runs, and what is stored of it."""
 
 import logging
 import subprocess
@@ -37,12 +37,12 @@ class Trial:
     """One training with its evaluation on validation images.
 
     Attributes:
-        number: Among the trials of the search, from 1.
+        number: Number of the trial in the search, from 1.
         entry: The model's name.
         split: The name of the split among the folders of the model.
-        values: The parameters that were drawn, by dotted names.
-        identity: A hash of all that determines what comes of it.
-        is_hopeless: Is shown the epochs so far, and says whether to end it.
+        values: The drawn parameters, by dotted names.
+        identity: A hash of everything that determines its result.
+        is_hopeless: Decides from the epochs so far whether to end the trial.
     """
 
     number: int
@@ -53,17 +53,17 @@ class Trial:
     is_hopeless: Callable[[pd.DataFrame], bool] = field(default=_is_never_hopeless, compare=False)
 
     def __str__(self) -> str:
-        """Name it in messages."""
+        """Return its name for messages."""
         return f"{self.entry}, trial {self.number}"
 
 
 class Scored(NamedTuple):
-    """What is known of a training that was evaluated on validation images.
+    """Facts about a training that was evaluated on validation images.
 
     Attributes:
-        place: Its folder, within the model's.
-        scores: A figure for each objective.
-        seconds: How long training and evaluation took.
+        place: The training's folder, relative to the model's.
+        scores: The value of each objective.
+        seconds: Duration of training and evaluation.
     """
 
     place: str
@@ -75,10 +75,10 @@ class RanTrial(NamedTuple):
     """A trial that was run.
 
     Attributes:
-        trial: Which.
-        scored: What came of it; ``None`` where it failed or was ended before.
-        reason: Why it failed, in one line; ``None`` where it did not.
-        seconds: How long it took.
+        trial: The trial.
+        scored: The result; ``None`` if the trial failed or was ended early.
+        reason: Why the trial failed, in one line; ``None`` if it did not.
+        seconds: Duration of the trial.
     """
 
     trial: Trial
@@ -91,17 +91,17 @@ class TrialPlace(Protocol):
     """Where trials run: this machine, or others that see the same files."""
 
     def run(self, trials: Iterable[Trial]) -> Iterator[RanTrial]:
-        """Run trials, and tell of each as soon as it has ended; the next is drawn after the one before was told of."""
+        """Run trials, and yield each as soon as it has ended; the next trial is drawn only after that."""
         ...
 
 
 class TrialLedger:
-    """Finds trainings that were evaluated for a search among all of a model, and marks what has just been.
+    """Finds trainings evaluated for a search among all trainings of a model, and marks new ones.
 
     Args:
         home: The folder that has a folder for each model.
         outputs: The folder that has a folder for each model's predictions.
-        folder: Of the search: where its storage is, and what trials print.
+        folder: The folder of the search, with its storage and the output of trials.
     """
 
     def __init__(self, home: Path, outputs: Path, folder: Path) -> None:
@@ -110,7 +110,7 @@ class TrialLedger:
         self.folder = Path(folder)
 
     def find(self, trial: Trial) -> Scored | None:
-        """Find the training that a trial is, if it is finished and was evaluated."""
+        """Find the training of a trial, if it is finished and evaluated."""
         for file in sorted((self.home / trial.entry / trial.split / "runs").glob(f"*/{_MARK}")):
             facts = _read(file)
             is_own = facts.get("trial") == trial.identity and _has_scores(facts)
@@ -119,10 +119,10 @@ class TrialLedger:
         return None
 
     def mark(self, trial: Trial, seconds: float) -> Scored:
-        """Mark the training that is at work as a trial which has just been trained and evaluated.
+        """Mark the current training as a trial that has just been trained and evaluated.
 
         Raises:
-            InputError: What is at work is another training, or was not evaluated.
+            InputError: The current training is another one, or was not evaluated.
         """
         folder = read_pointer(self.home / trial.entry)
         facts = _read(self.outputs / trial.entry / "validation_scores.json")
@@ -141,14 +141,14 @@ class TrialLedger:
         return TrainingJournal(self.home / trial.entry / place).history()
 
     def stamp(self, trial: Trial) -> tuple[int, int] | None:
-        """Tell when a training of the model was last put to work; ``None`` if none ever was."""
+        """Return a stamp of when the model's current training was last set; ``None`` if it never was."""
         with suppress(FileNotFoundError):
             facts = (self.home / trial.entry / POINTER).stat()
             return facts.st_mtime_ns, facts.st_ino
         return None
 
     def look(self, trial: Trial) -> pd.DataFrame:
-        """Read the epochs so far of the training at work; no row where it is finished, or just being written."""
+        """Read the epochs so far of the current training; empty if it is finished, or just being written."""
         with suppress(InputError, OSError):
             folder = read_pointer(self.home / trial.entry)
             if folder is not None and not TrainingJournal(folder).finished:
@@ -156,7 +156,7 @@ class TrialLedger:
         return pd.DataFrame()
 
     def name_log(self, trial: Trial) -> Path:
-        """Name the file of what a trial prints."""
+        """Return the log file of a trial."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{trial.entry}-trial-{trial.number}.log"
 
@@ -171,10 +171,10 @@ class TrialLedger:
 
 
 def has_values(key: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
-    """Tell whether a training of some key was made with some parameters, by dotted names."""
+    """Check whether the training with a key used the given parameters, by dotted names."""
     drawn = nest(values)
     recipes = [(key.get(name, {}), drawn.get(part, {})) for name, part in _PARTS_OF_KEY]
-    # Of null the key has what the architecture or nothing stands for.
+    # For null, the key has the architecture's own value, or null.
     return all(
         own[field] == value
         for own, given in recipes
@@ -184,7 +184,7 @@ def has_values(key: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """Read facts; none where they are damaged, so that the training is evaluated anew."""
+    """Read facts; return none if they are damaged, so that the training is evaluated anew."""
     try:
         facts = read_json(file)
     except (OSError, ValueError):
@@ -193,20 +193,20 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _has_scores(facts: Mapping[str, Any]) -> bool:
-    """Tell whether all figures are there: of another version some may not be."""
+    """Check whether all metrics are present; facts of another version may lack some."""
     scores = facts.get("scores")
     return isinstance(scores, dict) and scores.keys() >= OBJECTIVES.keys()
 
 
 class TrialProcesses:
-    """Runs one trial after another, each by a command of its own.
+    """Runs one trial after another, each by a separate command.
 
     Args:
-        nodes: Those that train the model, and score it on validation images.
-        pipelines: That have them, with commas between.
-        session: Of the search: its trials are given the same, but for their values.
-        ledger: Knows the trainings.
-        parent: MLflow's run of the search.
+        nodes: The nodes that train the model and score it on validation images.
+        pipelines: The pipelines that contain the nodes, separated by commas.
+        session: The session options of the search, which its trials share except for their values.
+        ledger: The ledger of the trainings.
+        parent: The MLflow run of the search.
     """
 
     def __init__(
@@ -219,7 +219,7 @@ class TrialProcesses:
         self._parent = parent
 
     def run(self, trials: Iterable[Trial]) -> Iterator[RanTrial]:
-        """Run trials that were not trained and evaluated before, and tell of each when it has ended."""
+        """Run trials that were not trained and evaluated before, and yield each when it has ended."""
         for trial in trials:
             began = time.monotonic()
             found = self._ledger.find(trial)
@@ -236,7 +236,7 @@ class TrialProcesses:
             yield RanTrial(trial, scored, None if reason == _PRUNED else reason, seconds)
 
     def _run(self, trial: Trial, log: Path) -> str | None:
-        """Run a trial's command; say why it did not come to its end, if so."""
+        """Run a trial's command; return the reason if it did not finish."""
         self._wait_for_others(trial)
         before = self._ledger.stamp(trial)
         pruned = []
@@ -259,7 +259,7 @@ class TrialProcesses:
         return None if code == 0 else explain_end(code, log)
 
     def _wait_for_others(self, trial: Trial) -> None:
-        """Wait until nobody else trains the model: a search that was killed may have left its trial at work."""
+        """Wait until no other process trains the model: a killed search may have left its trial running."""
         home = self._ledger.home / trial.entry
         try:
             with hold(home):
@@ -270,7 +270,7 @@ class TrialProcesses:
             return
 
     def describe(self, trial: Trial) -> dict[str, Any]:
-        """Give the options of a trial's command, as ``kedro run --config`` takes them."""
+        """Return the options of a trial's command for ``kedro run --config``."""
         given = {name: value for name, value in self._session.given.items() if name != "search"}
         options = {
             "env": self._session.env,

@@ -1,4 +1,4 @@
-"""How one unit is made, wherever that is: by a command of its own, in a workspace of its own."""
+"""Run a single unit anywhere, by a separate command in a separate workspace."""
 
 import os
 import time
@@ -15,18 +15,18 @@ from leukoscope.study.plan import Unit
 from leukoscope.study.space import give_values
 from leukoscope.study.workspace import Workspace
 
-# Of the study alone, and of no consequence for what its units are.
+# Parameters of the study alone, which do not affect its units.
 _NOT_OF_UNITS = ("study", "cluster")
 
 
 class Outcome(NamedTuple):
-    """What came of a unit.
+    """The outcome of a unit.
 
     Attributes:
-        unit: Which.
-        mark: Where its training is; ``None`` where it failed.
-        reason: Why, then, in one line.
-        seconds: How long it took.
+        unit: The unit.
+        mark: The mark of its training; ``None`` if it failed.
+        reason: Why it failed, in one line.
+        seconds: Duration of the unit.
     """
 
     unit: Unit
@@ -37,15 +37,15 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """What all units of a study have in common; it goes with each to wherever that is made.
+    """What all units of a study have in common; it is sent with each unit to wherever that runs.
 
     Attributes:
-        nodes: Of each entry the nodes that train and evaluate it.
-        session: Of the study: its units are given the same, but for fold and seed.
-        ledger: Marks what is finished, and says where what units print is kept.
-        parent: MLflow's run of the study.
-        tracking: The address of MLflow's records.
-        searched: Of each entry whose units begin with a search: the parameters that it looks for, by dotted names.
+        nodes: For each entry, the nodes that train and evaluate it.
+        session: The session options of the study, which its units share except for fold and seed.
+        ledger: Marks finished units, and names their log files.
+        parent: The MLflow run of the study.
+        tracking: MLflow's tracking URI.
+        searched: For each entry whose units begin with a search, the searched parameters, by dotted names.
     """
 
     nodes: Mapping[str, Sequence[str]]
@@ -56,22 +56,22 @@ class Job:
     searched: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def describe(self, unit: Unit, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Give the options of a unit's command, as ``kedro run --config`` takes them.
+        """Return the options of a unit's command for ``kedro run --config``.
 
         Args:
-            unit: Which.
-            values: The hyper-parameters that its search has chosen.
+            unit: The unit.
+            values: The hyper-parameters chosen by its search.
         """
         given = self._give(unit) if values is None else give_values(self._give(unit), unit.entry, values)
         return self._describe(f"train_{unit.entry}", given) | {"node_names": ",".join(self.nodes[unit.entry])}
 
     def describe_search(self, unit: Unit) -> dict[str, Any]:
-        """Give the options of the command that chooses a unit's hyper-parameters, on its fold and by its seed."""
+        """Return the options of the command that searches a unit's hyper-parameters, with its fold and seed."""
         given = self._give(unit)
         return self._describe("search", given | {"search": dict(given.get("search") or {}) | {"entry": unit.entry}})
 
     def list_kept(self, unit: Unit) -> dict[str, Path]:
-        """List the folders that last of a unit's workspace, by their places there: so that a search can go on."""
+        """List the lasting folders of a unit's workspace, by their paths there, so that a search can be resumed."""
         return {STORAGE: self.ledger.name_search(unit)} if unit.entry in self.searched else {}
 
     def _give(self, unit: Unit) -> dict[str, Any]:
@@ -92,17 +92,17 @@ def make_unit(
     variables: Mapping[str, str] | None = None,
     study: str | None = None,
 ) -> Outcome:
-    """Make a unit, unless somebody else has finished it meanwhile.
+    """Run a unit, unless another process has finished it meanwhile.
 
     Args:
-        job: What it has in common with others.
-        unit: Which.
-        is_to_stop: Tells by which signal, or only that, it is to be ended.
-        variables: Of the environment of its command.
-        study: Under which name its beginning is kept, to be counted if this process does not live to its end.
+        job: What the unit has in common with others.
+        unit: The unit.
+        is_to_stop: Returns a signal to stop the unit with, true for the default one, or false to go on.
+        variables: Environment variables of its command.
+        study: Name under which its start is recorded, to be counted if this process dies during the unit.
 
     Raises:
-        StoppedError: It was ended before its time.
+        StoppedError: The unit was stopped early.
     """
     began = time.monotonic()
     try:
@@ -155,10 +155,10 @@ def _make(
 
 
 def _explain(error: Exception) -> str:
-    """Say in one line why a unit's place or mark could not be made.
+    """Explain in one line why a unit's workspace or mark could not be made.
 
     Raises:
-        Exception: The error itself, where that is a fault of the software.
+        Exception: The error itself, if it is a fault of the software.
     """
     from leukoscope.core.faults import explain
 

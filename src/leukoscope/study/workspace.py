@@ -1,4 +1,4 @@
-"""A unit's own place among the data: what it only reads is linked, what lasts is linked, and all else is its own."""
+"""A unit's own data folder: data that it only reads and lasting results are linked, everything else is separate."""
 
 import logging
 import os
@@ -18,19 +18,19 @@ logger = logging.getLogger(__name__)
 _FOLDER = ".units"
 _SECONDS_BETWEEN_TRIES = 0.5
 MODELS = "06_models"
-# Folders that units read, and caches that all may add to.
+# Folders that units read, and caches that all units may add to.
 LINKED = ("02_intermediate", "04_feature")
-# A file that units read, and one to which each adds its line.
+# A file that units read, and one to which each unit adds a line.
 LINKED_FILES = ("05_model_input/generated_images.npz", "08_reporting/evaluations.jsonl")
 
 
 class Workspace:
-    """A folder that takes the place of the data while a unit is made; nobody else makes the same unit meanwhile.
+    """A folder that replaces the data folder while a unit runs, locked so that no other process runs the same unit.
 
     Args:
         data: The folder of the data.
-        unit: Which.
-        kept: Folders of its own that last, by their places within.
+        unit: The unit.
+        kept: Lasting folders of the unit, by their paths within the workspace.
     """
 
     def __init__(self, data: Path, unit: Unit, kept: Mapping[str, Path] | None = None) -> None:
@@ -42,21 +42,21 @@ class Workspace:
 
     @property
     def home(self) -> Path:
-        """The folder that has a folder for each model: here for the unit's alone."""
+        """The folder of models, here with a folder for the unit's model only."""
         return self.folder / MODELS
 
     @contextmanager
     def open(self, is_to_stop: Callable[[], int | bool]) -> Iterator[int]:
-        """Make the folder, once nobody else makes the unit, and remove it afterwards.
+        """Make the folder as soon as no other process runs the unit, and remove it afterwards.
 
         Args:
-            is_to_stop: Tells whether nobody waits for the unit any more.
+            is_to_stop: Tells whether the unit is no longer needed.
 
         Yields:
-            The open file of the lock: whoever inherits it keeps the lock.
+            The open lock file; processes that inherit it keep the lock.
 
         Raises:
-            StoppedError: Nobody does.
+            StoppedError: The unit is no longer needed.
             InputError: The folder cannot be made.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -69,12 +69,12 @@ class Workspace:
 
     @contextmanager
     def counting(self, study: str | None) -> Iterator[None]:
-        """Keep that the unit begins for as long as it is made, in case its machine dies of it.
+        """Record the unit's start while it runs, in case it kills its machine.
 
-        One that was stopped counts as not begun: it has ended no worker, and those before may have died of it.
+        If the unit is stopped, this start does not count, since it has killed no worker; earlier starts still do.
 
         Args:
-            study: Under which name; ``None``: it does not begin.
+            study: Name under which the start is recorded; ``None``: no record.
         """
         before = self._starts.read_bytes() if self._starts.is_file() else b""
         if study is not None:
@@ -87,21 +87,21 @@ class Workspace:
         self.forget_starts()
 
     def note_start(self, study: str) -> None:
-        """Keep that the unit begins."""
+        """Record a start of the unit."""
         with self._starts.open("a") as file:
             file.write(f"{study}\n")
 
     def count_starts(self, study: str) -> int:
-        """Count how often the unit has begun in this study, and has not come to any end."""
+        """Count how often the unit was started in this study without ending in any way."""
         return self._starts.read_text().split().count(study) if self._starts.is_file() else 0
 
     def forget_starts(self) -> None:
-        """Forget all beginnings: the unit came to an end."""
+        """Forget all starts, since the unit has ended."""
         self._starts.unlink(missing_ok=True)
 
     @contextmanager
     def _locking(self, is_to_stop: Callable[[], int | bool]) -> Iterator[IO[str]]:
-        """Take the lock, and remove its file afterwards: whoever waited for that file then takes the next one."""
+        """Take the lock, and remove its file afterwards; processes that waited for that file then take a new one."""
         while True:
             with self._lock.open("w") as lock:
                 self._acquire(lock, is_to_stop)
@@ -128,9 +128,9 @@ class Workspace:
         """Make the folder with its links.
 
         Raises:
-            InputError: The file system has no links.
+            InputError: The file system does not support links.
         """
-        shutil.rmtree(self.folder, ignore_errors=True)  # what a killed process left
+        shutil.rmtree(self.folder, ignore_errors=True)  # left by a killed process
         split = f"{MODELS}/{self._unit.entry}/{self._unit.split}"
         folders = {name: self._data / name for name in (*LINKED, split)} | self._kept
         for folder in folders.values():
@@ -149,7 +149,7 @@ class Workspace:
 
 
 def _is_at(lock: IO[str], path: Path) -> bool:
-    """Tell whether an open file is still that of its path; the path is opened, which asks a file server anew."""
+    """Check whether an open file is still the one at its path, opening the path so that a file server is asked anew."""
     try:
         with path.open() as there:
             return os.path.sameopenfile(there.fileno(), lock.fileno())
@@ -158,7 +158,7 @@ def _is_at(lock: IO[str], path: Path) -> bool:
 
 
 def _try_lock(lock: IO[str]) -> bool:
-    """Take a lock that processes inherit with its file, and that ends with the last of them."""
+    """Try to take a lock that processes inherit with its file, and that ends with the last of them."""
     if os.name == "nt":
         return True
     import fcntl
