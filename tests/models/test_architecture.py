@@ -288,7 +288,7 @@ def test_imagenet_weights_are_loaded_into_the_same_network(name, monkeypatch, tm
     fields = np.tile(draw_fields(2), (1, 2, 2, 1))[:, :size, :size]
     prepared = row.preprocess(fields.astype("float32"))
     expected = keras.ops.convert_to_numpy(kept(prepared, training=False))
-    (ours,) = Parts(network).feature_maps(fields, training=False)
+    ours = Parts(network).feature_maps(fields, training=False)
     assert keras.ops.convert_to_numpy(ours) == pytest.approx(expected, abs=1e-4 * float(np.abs(expected).max()))
 
 

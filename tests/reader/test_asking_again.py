@@ -87,6 +87,6 @@ def test_the_table_of_opinions_says_what_they_rest_on(reader, tmp_path):
 def test_what_is_served_says_its_columns(reader):
     served = {column.name for column in describe_signature(reader.asking_again()).outputs}
     assert served - {column.name for column in describe_signature(reader).outputs} == COLUMNS
-    read = set(reader.asking_again().read(shade(160)[None]).opinions) | {"trained_on", "warning", "scale"}
+    read = set(reader.asking_again().read(shade(160)[None]).opinions) | {"trained_on", "warning", "scale", "tiles"}
     assert served <= read
     assert len(CLASS_NAMES) == 4
