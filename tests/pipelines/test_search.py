@@ -271,7 +271,7 @@ def test_the_page_has_the_best_the_space_each_trial_and_what_its_figure_is_worth
     assert head[1].startswith(
         " &middot; drawn smears &middot; written 2026-01-02 &middot; environment demo The best of 6"
     )
-    assert "which flatters, and no test image was looked at" in head[1]
+    assert "which is optimistic; no test image was used" in head[1]
     assert "Models compared" in head[1]
     assert "stain-colour baseline" in glossary[-1]
 
