@@ -33,8 +33,8 @@ def test_the_cells_that_speak_most_for_the_class_are_shown_with_an_overlay_of_al
     assert [cell.weight for cell in image.cells] == pytest.approx(table["weight"].tolist()[:2])
     assert list(image.maps) == ["cells"]
     assert {"cells.png", *(f"cell-{cell.number}.png" for cell in image.cells)} <= set(list_pictures(image))
-    assert render_part("map", image, "cells") == f"the cells, by how far each speaks for {image.likeliest}"
-    assert render_part("map", image, OCCLUSION) == f"what speaks for {image.likeliest} (occlusion)"
+    assert render_part("map", image, "cells") == f"the cells, by how strongly each supports {image.likeliest}"
+    assert render_part("map", image, OCCLUSION) == f"what supports {image.likeliest} (occlusion)"
 
 
 def test_an_export_has_them_too(image):

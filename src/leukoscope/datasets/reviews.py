@@ -78,8 +78,8 @@ class ReviewsDataset(ReviewTable):
             fingerprint), ``opinion``, ``reason``, ``likeliest``, one calibrated probability column a class,
             ``ood_score``, ``verdict`` (agree, disagree, not assessable), ``reviewer_class`` (null if not assessable),
             ``note`` and ``reviewer`` (either may be empty), ``phase`` (blind, revised, unblinded), ``seconds`` (how
-            long it took), ``session`` (which opening of the page) and ``grade`` (from 1, surely benign, to 5, surely
-            malignant); the last three are null where they are not known.
+            long it took), ``session`` (which opening of the page) and ``grade`` (from 1, definitely benign, to 5,
+            definitely malignant); the last three are null where they are not known.
 
         Raises:
             InputError: There is none yet, or the file is no such table.
