@@ -219,7 +219,7 @@ def test_folds_that_chose_hyper_parameters_themselves_are_pooled_and_say_which(s
     ]
     page = render(tables, manifest, class_names)
     words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
-    assert "No test image had a part in it" in words
+    assert "No test image was used for it" in words
     assert "fold seed training.dropout training.patience 1 of 2 1 0.1 null 2 of 2 1 0.2 null" in words
     for nothing in ("", np.nan):  # as they were tabulated, and as their file gives them back
         without = tables._replace(units=tables.units.assign(chosen=nothing))
