@@ -63,7 +63,9 @@ def test_what_becomes_of_an_opinion_is_said_in_words(image):
     other = next(name for name in image.probabilities if name != image.likeliest)
     kept = dict.fromkeys(image.probabilities, 0.1) | {image.likeliest: 0.7}
     turned = dict.fromkeys(image.probabilities, 0.1) | {other: 0.7}
-    assert describe_without(image, [2], kept).startswith(f"Without cell 2 it stays {image.likeliest}, with 70.0 % for ")
+    assert describe_without(image, [2], kept).startswith(
+        f"Without cell 2 it stays {image.likeliest}, with 70.0 % instead of "
+    )
     assert describe_without(image, [1, 3], turned) == (
         f"Without cells 1, 3 the likeliest class is {other}, with 70.0 %, and no longer {image.likeliest}, which has "
         "10.0 %."

@@ -65,9 +65,9 @@ def locate(
 
 
 _YOURS = "for the authors to write"
-_SUBGROUPS = "not assessed: no figure is by age, sex or site"
-_CLUSTERS = "not assessed: no figure is by site or patient"
-_CLUSTERS_OF_TABLE = "intervals are by the groups of the user's table; no figure is by site"
+_SUBGROUPS = "not assessed: no figure is broken down by age, sex or site"
+_CLUSTERS = "not assessed: no figure is broken down by site or patient"
+_CLUSTERS_OF_TABLE = "intervals are by the groups of the user's table; no figure is broken down by site"
 
 CLAIM = (
     Item("1, 2", "title and structured abstract", note=_YOURS),
@@ -85,7 +85,7 @@ CLAIM = (
     Item("14", "definition of the reference standard", "data", "reference standard", fact="reference_standard"),
     Item("15", "rationale of the reference standard", note=_YOURS),
     Item("16", "source of the reference standard, qualification of readers", "missing", "readers", fact="readers"),
-    Item("17", "annotation of the test set", "data", "reference standard", "as of all images", "reference_standard"),
+    Item("17", "annotation of the test set", "data", "reference standard", "as for all images", "reference_standard"),
     Item("18", "variability between and within raters", "missing", "readers", fact="readers"),
     Item("19, 20", "assignment to partitions, and its level", "flow", "never divided between splits"),
     Item("21", "intended sample size", "data", "sample size", fact="sample_size"),
