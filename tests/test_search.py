@@ -48,7 +48,7 @@ def finished(project) -> str:
     assert len(list_marks(project)) == 1
     page = (project / "data/demo/08_reporting/search.html").read_text()
     assert "1 of 3 trials have ended" in page
-    assert "The search has not come to its end" in page
+    assert "The search has not finished" in page
     return run(project, "--pipelines", "search", "--params", SEARCH)
 
 

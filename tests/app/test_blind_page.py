@@ -14,7 +14,7 @@ def test_a_class_is_said_before_the_opinion_is_shown(page, reviews, caplog):
     received = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(str(frame))))
     page.reload()
-    page.get_by_label("Say the class before you see the opinion").check()
+    page.get_by_label("Choose the class before you see the opinion").check()
     page.get_by_text("Doubtful labels").wait_for(state="detached")
     received.clear()
     add(page, SURE, UNSURE)
@@ -43,13 +43,13 @@ def test_a_class_is_said_before_the_opinion_is_shown(page, reviews, caplog):
     assert (revised["phase"], revised["reviewer_class"], revised["session"]) == ("revised", "Early", blind["session"])
     assert blind["seconds"] >= 0.5
 
-    page.get_by_label("Say the class before you see the opinion").uncheck()
+    page.get_by_label("Choose the class before you see the opinion").uncheck()
     row(page, 2).get_by_text("not sure enough").wait_for()
     page.get_by_text("Doubtful labels").first.wait_for()
 
 
 def test_name_and_switch_outlast_a_reload_and_what_was_shown_is_not_read_blind(page, reviews):
-    switch, name = page.get_by_label("Say the class before you see the opinion"), page.get_by_label("Your name or")
+    switch, name = page.get_by_label("Choose the class before you see the opinion"), page.get_by_label("Your name or")
     switch.check()
     name.fill("EF")
     name.press("Tab")
@@ -68,6 +68,6 @@ def test_name_and_switch_outlast_a_reload_and_what_was_shown_is_not_read_blind(p
     add(page, SURE)
     assert page.locator(".opinion").count() == 0
     keep(page, "Pro")
-    page.get_by_text("but not as blind, since the opinion on it was shown to you").first.wait_for()
+    page.get_by_text("but not as blind, because the opinion on it was shown to you").first.wait_for()
     card(page, 1).locator(".opinion").wait_for()
     assert reviews.load().query("reviewer == 'EF'")["phase"].tolist() == ["unblinded"]

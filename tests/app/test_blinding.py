@@ -64,9 +64,9 @@ def test_exports_say_nothing_of_it_either(session, images, about):
     assert [{row[name] for name in told} for row in rows] == [{None}, {None}]
     assert rows[0]["sha256"] == images[0].sha256
     page = render_export(session, about, 0.5)
-    assert page.count("The opinion is kept back until it is") == 2
+    assert page.count("The opinion is hidden until it is") == 2
     assert "Opinion: " not in page
-    assert "Training images that it resembles" not in page
+    assert "Most similar training images" not in page
     say(session, images[0], "Pro")
     assert session.list_rows()[0]["likeliest"] == "Early"
     page = render_export(session, about, 0.5)
@@ -85,7 +85,7 @@ def test_the_first_word_stays_and_another_may_be_added(session, images):
         4,
     )
     said, rows = say(session, images[0], "Early")  # a form that was still open
-    assert "Nothing was kept: the opinion has been shown meanwhile" in said
+    assert "Nothing was kept: the opinion has been shown in the meantime" in said
     assert rows == []
     said, [row] = say(session, images[0], "Early", "revised")
     assert (row["phase"], row["verdict"], row["session"]) == ("revised", "agree", session.name)
@@ -158,7 +158,7 @@ def test_who_has_seen_the_opinion_does_not_read_blind_afterwards(desk, about, tm
         showings = Showings(dataset.load()) if way == "another start" else showings
         session, image = open_session(desk, about, showings, " AB")
     said, [row] = say(session, image, "Pro")
-    assert "but not as blind, since the opinion on it was shown to you (" in said
+    assert "but not as blind, because the opinion on it was shown to you (" in said
     assert row["phase"] == "unblinded"
     assert session.blinding.phase(image.sha256) == "unblinded"
 
@@ -202,7 +202,7 @@ def test_a_second_click_keeps_nothing_more(session, images, phase):
         session.turn_blind(False)
     assert len(say(session, images[0], "Early", phase, seconds="3", grade="2")[1]) == 1
     said, rows = say(session, images[0], "Early", phase, seconds="0", grade="2")
-    assert (said, rows) == ("Kept already: agree, Early.", [])
+    assert (said, rows) == ("Already kept: agree, Early.", [])
     assert len(say(session, images[0], "Early", phase, grade="3")[1]) == 1
 
 

@@ -33,8 +33,8 @@ def test_the_cells_that_speak_most_for_the_class_are_shown_with_an_overlay_of_al
     assert [cell.weight for cell in image.cells] == pytest.approx(table["weight"].tolist()[:2])
     assert list(image.maps) == ["cells"]
     assert {"cells.png", *(f"cell-{cell.number}.png" for cell in image.cells)} <= set(list_pictures(image))
-    assert render_part("map", image, "cells") == f"the cells, by how far each speaks for {image.likeliest}"
-    assert render_part("map", image, OCCLUSION) == f"what speaks for {image.likeliest} (occlusion)"
+    assert render_part("map", image, "cells") == f"the cells, by how strongly each supports {image.likeliest}"
+    assert render_part("map", image, OCCLUSION) == f"what supports {image.likeliest} (occlusion)"
 
 
 def test_an_export_has_them_too(image):
@@ -63,7 +63,9 @@ def test_what_becomes_of_an_opinion_is_said_in_words(image):
     other = next(name for name in image.probabilities if name != image.likeliest)
     kept = dict.fromkeys(image.probabilities, 0.1) | {image.likeliest: 0.7}
     turned = dict.fromkeys(image.probabilities, 0.1) | {other: 0.7}
-    assert describe_without(image, [2], kept).startswith(f"Without cell 2 it stays {image.likeliest}, with 70.0 % for ")
+    assert describe_without(image, [2], kept).startswith(
+        f"Without cell 2 it stays {image.likeliest}, with 70.0 % instead of "
+    )
     assert describe_without(image, [1, 3], turned) == (
         f"Without cells 1, 3 the likeliest class is {other}, with 70.0 %, and no longer {image.likeliest}, which has "
         "10.0 %."

@@ -83,7 +83,7 @@ def test_keys_do_nothing_while_somebody_types_or_has_turned_them_off(page):
     assert (shown_number(page), chosen(page)) == (1, [])
     assert not page.get_by_role("dialog").is_visible()
     page.get_by_role("button", name="Keys").click()
-    page.get_by_label("Keys act").uncheck()
+    page.get_by_label("Keys are active").uncheck()
     page.keyboard.press("Escape")
     page.keyboard.press("ArrowRight")
     assert shown_number(page) == 1
@@ -92,7 +92,7 @@ def test_keys_do_nothing_while_somebody_types_or_has_turned_them_off(page):
 def test_the_keys_are_said_in_an_overlay(page):
     page.keyboard.press("?")
     overlay = page.get_by_role("dialog", name="Keys")
-    assert "say Pro" in overlay.get_by_role("row", name="4").inner_text()
+    assert "choose Pro" in overlay.get_by_role("row", name="4").inner_text()
     page.keyboard.press("?")
     assert not overlay.is_visible()
     add(page, SURE)

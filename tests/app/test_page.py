@@ -28,7 +28,7 @@ def test_opinions_and_why_there_is_none_are_said_in_words(page):
     assert add(page, SURE, UNSURE, UNLIKE) == "3 read, 0 not read"
     assert card(page, 1).locator(".opinion").inner_text() == "Opinion: Early"
     assert card(page, 2).locator(".opinion").inner_text() == "Abstained: not sure enough"
-    assert "An opinion is given from 60.0 % on" in " ".join(card(page, 2).inner_text().split())
+    assert "An opinion is given from 60.0 %" in " ".join(card(page, 2).inner_text().split())
     assert (
         card(page, 3).locator(".opinion").inner_text() == "Abstained: unlike the training images: unfamiliar features"
     )
@@ -56,7 +56,7 @@ def test_what_cannot_be_read_is_named_with_the_reason(page):
     said = page.get_by_role("alert").inner_text()
     assert "notes.txt: not an image of a known format" in said
     assert "empty.png: empty file (0 bytes)" in said
-    assert "big.png: too large: 50,001 bytes, and at most 50,000 are taken" in said
+    assert "big.png: too large: 50,001 bytes; at most 50,000 are allowed" in said
     assert add(page, SURE, SURE) == "1 read, 1 not read"
     assert "the same file as image 1" in page.get_by_role("alert").inner_text()
 
@@ -66,7 +66,7 @@ def test_too_many_files_are_refused_in_the_browser_and_on_the_server(page):
     page.locator(".drop [role=status]", has_text="3 read, 0 not read").wait_for()
     assert "2 of 5 files: at most 3 at a time" in page.get_by_role("alert").inner_text()
     assert add(page, SURE) == "0 read, 1 not read"
-    assert "no more fit" in page.get_by_role("alert").inner_text()
+    assert "is full" in page.get_by_role("alert").inner_text()
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Forget these images").click()
     page.get_by_text("None yet.").wait_for()
@@ -272,7 +272,7 @@ def test_wide_and_narrow_screens_need_no_sideways_scrolling(page, width):
 
 
 def test_the_limits_of_use_and_the_model_card_are_there(page):
-    assert page.get_by_text("A research tool, no medical device.").is_visible()
+    assert page.get_by_text("A research tool, not a medical device.").is_visible()
     page.get_by_text("Model card").first.click()
     assert page.get_by_role("heading", name="Model card: Tiny").is_visible()
 

@@ -57,7 +57,7 @@ def test_what_a_lost_page_did_not_read_is_still_named_when_it_is_loaded_anew(pag
     for _ in range(2):
         said = page.get_by_role("alert").inner_text()
         for name in (UNSURE["name"], UNLIKE["name"]):
-            assert f"{name}: this page's session has ended: load the page anew" in said
+            assert f"{name}: this page's session has ended: reload the page" in said
         if page.locator(".drop [role=status]").inner_text():
             page.reload()
             page.get_by_role("heading", name="Add smears").wait_for()
@@ -81,7 +81,7 @@ def test_what_is_waiting_when_the_page_is_loaded_anew_is_named(page, office, mon
     go_on.set()
     said = page.get_by_role("alert").inner_text()
     assert f"{SURE['name']}: " in said
-    assert f"{UNSURE['name']}: the page was loaded anew before it was read" in said
+    assert f"{UNSURE['name']}: the page was reloaded before it was read" in said
 
 
 def test_what_a_dead_server_did_not_take_is_named_by_the_next(page):

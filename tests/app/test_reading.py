@@ -167,7 +167,7 @@ def test_what_an_opinion_rests_on_is_said_in_words(desk, about):
     assert (image.opinion, image.reason, image.likeliest) == (ABSTAINED, "rests on stain and light", "Early")
     words = " ".join(str(render_part("opinion", image, about)).split())
     assert "Abstained: rests on stain and light" in words
-    assert "An opinion that its stain and light can turn is not given." in words
+    assert "If a change of stain and light can reverse an opinion, none is given." in words
     assert "out-of-distribution" not in words
 
 

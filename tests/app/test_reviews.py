@@ -49,7 +49,7 @@ def test_without_an_answer_nothing_is_kept(image, answer):
 
 
 def test_what_is_too_long_is_not_cut_but_refused(image):
-    with pytest.raises(UnusableReviewError, match="the note has 2,001 characters, and at most 2,000"):
+    with pytest.raises(UnusableReviewError, match="the note has 2,001 characters; at most 2,000"):
         form_review("Early", "x" * 2001, "", image)
     with pytest.raises(UnusableReviewError, match="reviewer's name"):
         form_review("Early", "", "x" * 101, image)

@@ -38,7 +38,7 @@ def test_what_is_taken_is_read_and_shown(client, office):
         (b"", "empty file (0 bytes)"),
         (b"hello", "not an image of a known format"),
         (FIELD[:60], "truncated or damaged"),
-        (b"x" * 50_001, "too large: more than the 50,000 bytes"),
+        (b"x" * 50_001, "too large: at most 50,000 bytes"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_reason(client, office, content, reason):
@@ -58,7 +58,7 @@ def test_a_file_that_does_not_say_its_size_is_bounded_too(client, office):
 def test_one_image_too_many_is_refused(client, office):
     answers = [client.post(IMAGES, encode(shade(brightness))) for brightness in range(100, 104)]
     assert [answer.status for answer in answers] == [200, 200, 200, 422]
-    assert "no more fit" in answers[-1].text
+    assert "is full" in answers[-1].text
     assert len(office.shown) == 3
 
 
@@ -98,7 +98,7 @@ def test_a_page_that_was_closed_takes_and_gives_nothing(client, office):
     client.post(IMAGES, FIELD)
     office.close(KEY)
     answer = client.post(IMAGES, FIELD)
-    assert (answer.status, answer.text) == (404, "this page's session has ended: load the page anew")
+    assert (answer.status, answer.text) == (404, "this page's session has ended: reload the page")
     assert client.get("/sessions/key/session.csv").status == 404
 
 
@@ -111,7 +111,7 @@ def test_an_image_of_a_page_that_is_closed_meanwhile_is_not_called_read(client, 
 
     monkeypatch.setattr(office.desk, "read", read_and_close)
     answer = client.post(IMAGES, FIELD)
-    assert (answer.status, answer.text) == (404, "this page's session has ended: load the page anew")
+    assert (answer.status, answer.text) == (404, "this page's session has ended: reload the page")
     assert office.shown == []
 
 

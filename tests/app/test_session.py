@@ -37,7 +37,7 @@ def test_a_file_is_refused_as_soon_as_it_is_too_large():
             came.append(1)
             yield b"x" * 30
 
-    with pytest.raises(RefusedError, match=r"too large: more than the 100 bytes.*app\.max_bytes"):
+    with pytest.raises(RefusedError, match=r"too large: at most 100 bytes.*app\.max_bytes"):
         asyncio.run(gather(very_long(), 100))
     assert len(came) == 4
 
@@ -113,7 +113,7 @@ def test_what_is_exported_is_what_was_there_then(session, desk, about):
     desk.add_occlusion(image)
     session.forget()
     page = render_export(frozen, about, 0.5)
-    assert "The opinion is kept back until it is." in page
+    assert "The opinion is hidden until it is." in page
     assert len(frozen.images[image.sha256].maps) == maps < len(image.maps)
 
 
@@ -133,7 +133,7 @@ def test_the_html_stands_alone_and_says_everything(session, desk, about):
     assert "agree: Early" in page
     assert "&lt;b&gt;sure&lt;/b&gt;" in page
     assert page.count("<figure>") == 3 + 2 + 6  # field and maps of each, and three neighbours
-    assert "no medical device" in page
+    assert "not a medical device" in page
     assert about.origin["model_fingerprint"] in page
 
 

@@ -32,8 +32,8 @@ def test_differences_that_are_real_are_filled():
     assert list_intervals(axes) == [(0.02, 0.2, 0), (-0.3, 0.1, 1)]
     assert list_words(axes.texts) == ["+0.100", "-0.100"]
     assert [name.replace("\n", " ") for name in list_words(axes.get_yticklabels())] == [
-        "Model A less Model B",
-        "Model B less Model A",
+        "Model A minus Model B",
+        "Model B minus Model A",
     ]
 
 

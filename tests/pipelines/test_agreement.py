@@ -209,7 +209,7 @@ def test_reviews_without_names_have_a_page_too(class_names):
     assert found["models"][0]["study"]["unnamed"] == len(PAIRS)
     page = read_page(write_agreement(found, {"leukoscope": "1"}, 3))
     assert "No reader gave a name" in page
-    assert "Nothing can be said yet of how far readers agree" in page
+    assert "Nothing can be said yet about how far readers agree" in page
     assert list_rows(draw_agreement(found)) == ["all reviews and the model"]
 
 

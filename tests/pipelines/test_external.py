@@ -191,10 +191,10 @@ def test_the_same_figures_and_the_same_page_as_of_the_test_set(ask, gathered, cl
     for words in ("MobileNetV2 on external images", "Another hospital", "malignant", "have not been audited"):
         assert words in page
     assert '<a href="report.html">Test images</a>' in page
-    assert "stain colour alone was not tried on these images" in re.sub(r"<[^>]+>", "", page)
+    assert "stain colour alone was not evaluated on these images" in re.sub(r"<[^>]+>", "", page)
     assert "kedro run --pipelines audit" not in page  # which would audit other images
-    assert "The audit is made of the images of training and testing" in page
-    assert "With fewer than 10 the bootstrap intervals are rough" in page
+    assert "The audit covers the training and test images" in page
+    assert "With fewer than 10, bootstrap intervals are rough" in page
 
 
 def test_all_classes_are_called_as_they_are_named(ask, gathered, class_names):

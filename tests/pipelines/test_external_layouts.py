@@ -135,8 +135,8 @@ def test_the_page_says_whose_cells_they_are_and_that_they_are_no_fields(cnmc, ow
     page = " ".join(render(manifest, mapping, layout, own[0]).split())
     for words in (
         "Single cells, not fields.",
-        "44 images of 11 subjects, 4 a subject in the median (4 to 4)",
-        "Intervals draw whole subjects",
+        "44 images of 11 subjects, with a median of 4 per subject (4 to 4)",
+        "Intervals resample whole subjects",
         "the final test set has no labels",
         "figures with intervals are by subject",
     ):

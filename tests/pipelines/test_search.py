@@ -266,12 +266,12 @@ def test_the_page_has_the_best_the_space_each_trial_and_what_its_figure_is_worth
     assert f"{best} finished , best" in words or f"{best} finished, best" in words
     assert "epochs of a trial at most 9 pruner none" in words
     assert "Drawn data" in words
-    assert "has not come to its end" not in words
+    assert "The search has not finished" not in words
     head, glossary = words.split("Our smears"), words.split("Glossary")
     assert head[1].startswith(
         " &middot; drawn smears &middot; written 2026-01-02 &middot; environment demo The best of 6"
     )
-    assert "which flatters, and no test image was looked at" in head[1]
+    assert "which is optimistic; no test image was used" in head[1]
     assert "Models compared" in head[1]
     assert "stain-colour baseline" in glossary[-1]
 
@@ -281,7 +281,7 @@ def test_the_page_of_a_search_that_failed_has_the_reasons(page):
     assert "6 of 6 trials failed." in words
     assert "trial 3: no &lt;memory&gt;" in words
     assert "No trial has finished" in words
-    assert "with more search.trials kedro run --pipelines search goes on" in words
+    assert "to continue, raise search.trials and run kedro run --pipelines search" in words
 
 
 def test_there_is_a_page_after_each_trial_so_that_one_that_is_cut_off_has_one(plan, tmp_path, manifest):
@@ -292,7 +292,7 @@ def test_there_is_a_page_after_each_trial_so_that_one_that_is_cut_off_has_one(pl
         for study in cut:
             pages.append(nodes.write_search(study, made, setting, manifest, FRAME))
     assert [f"{number} of 6 trials have ended" in text for number, text in enumerate(pages)] == [True] * 3
-    assert all("The search has not come to its end" in text for text in pages)
+    assert all("The search has not finished" in text for text in pages)
 
 
 def test_the_node_gives_the_page_with_each_trial(plan, tmp_path, manifest, monkeypatch):
@@ -311,4 +311,4 @@ def test_a_front_is_a_table_of_settings_and_a_command_each(page):
     assert "No other trial is as good as one of these in every objective" in words
     assert all(f"kedro run --pipelines train_vgg16_tuned_{number}" in words for number in range(1, 7))
     assert "Each is one of the best of 6 trainings" in words
-    assert "pruner none, since there are several objectives" in words
+    assert "pruner none, because there are several objectives" in words

@@ -161,7 +161,7 @@ def test_models_are_held_against_stain_colour_over_all_seeds(study, manifest, cl
     assert 0.1 < row["gain_over_colour_low"] < row["gain_over_colour"] < row["gain_over_colour_high"]
     assert by_name.loc["resnet50", "gain_over_colour_low"] < 0 < by_name.loc["resnet50", "gain_over_colour_high"]
     words = " ".join(render(tables, manifest, class_names).split())
-    assert words.count("less stain colour alone, which is learned") == 2
+    assert words.count("minus stain colour alone, which is learned") == 2
 
 
 def test_a_study_of_which_some_seed_was_not_judged_by_colour_has_no_gain(study, manifest, class_names):
@@ -169,7 +169,7 @@ def test_a_study_of_which_some_seed_was_not_judged_by_colour_has_no_gain(study, 
     tables = study(plan_made(seeds=2), colour=0.6)
     assert tables.models["gain_over_colour"].isna().all()
     assert "right_by_colour" not in tables.predictions["vgg16"]
-    assert "less stain colour alone" not in render(tables, manifest, class_names)
+    assert "minus stain colour alone" not in render(tables, manifest, class_names)
 
 
 def test_a_study_of_which_all_units_failed_still_has_tables_and_a_page(study, manifest, class_names):
@@ -219,7 +219,7 @@ def test_folds_that_chose_hyper_parameters_themselves_are_pooled_and_say_which(s
     ]
     page = render(tables, manifest, class_names)
     words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
-    assert "No test image had a part in it" in words
+    assert "No test image was used for it" in words
     assert "fold seed training.dropout training.patience 1 of 2 1 0.1 null 2 of 2 1 0.2 null" in words
     for nothing in ("", np.nan):  # as they were tabulated, and as their file gives them back
         without = tables._replace(units=tables.units.assign(chosen=nothing))
@@ -276,7 +276,7 @@ def test_the_page_has_curves_matrices_differences_costs_and_failures(study, mani
     assert page.count("<svg") == 5  # estimates, differences, curves, two matrices
     assert "1 of 16 units failed." in words
     assert "Model vgg16, fold 1 of 2, seed 1: no &lt;memory&gt;" in words
-    assert "Model vgg16 less Model resnet50" in words
+    assert "Model vgg16 minus Model resnet50" in words
     assert re.search(r"\breal\b", words)
     assert (
         "2 trained models have been evaluated on test images of this data set so far, on 2 test sets, at most 2"

@@ -14,7 +14,7 @@ from leukoscope.reporting.frame import Frame, name_smears, warn_of_manifest
         (Origin(9, drawn=9), False, "drawn smears"),
         (Origin(9, drawn=3), False, "3 of 9 smears drawn"),
         (Origin(9, published=9), True, "real smears"),
-        (Origin(9), False, "real smears, as far as is known: none bears the mark of a drawn one"),
+        (Origin(9), False, "real smears, as far as known: none carries the mark of a drawn one"),
     ],
 )
 def test_smears_are_real_as_far_as_is_known(origin, is_published, words):

@@ -242,16 +242,16 @@ def list_rows(text: str, label: str) -> list[list[str]]:
 
 
 def test_what_certificates_are_worth_is_said_where_opinions_have_any(result, data):
-    assert "keep their class under every fixed change" not in render(result, data)
+    assert "keep their predicted class under every fixed change" not in render(result, data)
     shares = (("test_certified", 0.5), ("test_accuracy_certified", 0.9), ("test_accuracy_not_certified", 0.4))
     shares += (("test_certified_stain", 0.6), ("test_certified_light", 0.8))
     measured = {f"{name}{end}": value for name, value in shares for end in ("", "_low", "_high")}
     text = render(result | {"summary": result["summary"] | measured}, data)
     words = re.sub(r"\s+", " ", Page(text).words).replace(" ;", ";").replace(" .", ".").replace(" ,", ",")
-    assert "0.500 (0.500 to 0.500) of them keep their class under every fixed change" in words
-    assert "Accuracy of these: 0.900 (0.900 to 0.900); of the others: 0.400 (0.400 to 0.400)." in words
-    assert "Under those of one group: stain 0.600 (0.600 to 0.600), light 0.800 (0.800 to 0.800)." in words
-    assert "stability under eighteen samples, and no proven guarantee" in words
+    assert "0.500 (0.500 to 0.500) of them keep their predicted class under every fixed change" in words
+    assert "Accuracy on these images: 0.900 (0.900 to 0.900); on the others: 0.400 (0.400 to 0.400)." in words
+    assert "Under the changes of one group only: stain 0.600 (0.600 to 0.600), light 0.800 (0.800 to 0.800)." in words
+    assert "stability under eighteen sampled changes, not a proven guarantee" in words
 
 
 def test_the_numbers_of_every_plot_stand_beside_it(result, data):
@@ -272,7 +272,7 @@ def test_the_numbers_of_every_plot_stand_beside_it(result, data):
     assert sum(images) == 24
     assert ["1.000", f"{len(result['errors']) / 24:.3f}"] in [row[:2] for row in trust]
     assert [row[0] for row in list_rows(text, PLOTS["roc_curves"])] == ["class", *result["class_names"]]
-    strongest = list_rows(compare(result, data), "Accuracy of each model under the strongest of each change")
+    strongest = list_rows(compare(result, data), "Accuracy of each model under each change at its strongest")
     assert strongest[0] == ["model", "unchanged", "stain", "grey"]
     assert strongest[2] == ["ResNet50", *["0.500 (0.400 to 0.600)"] * 3]
 
@@ -287,7 +287,7 @@ def test_a_page_says_what_its_figures_are_worth_and_what_cannot_be_known(page):
         "ALARM: these classes can be told apart.",
         "the appearance cluster, fields of nearly the same colours",
         "age, sex and ethnicity not stated",
-        "No medical device, and not for diagnosis",
+        "Not a medical device, and not for diagnosis",
         "random weights",
         "empty file (1), damaged (1)",
         "report test accuracy",
@@ -356,7 +356,7 @@ def test_page_and_card_call_metrics_by_their_titles_and_have_no_others(result, d
     for row in METRICS.values():
         titles[row.section].append(row.title)
     performance, rest = text.split('id="performance"')[1].split("<h3>By class")
-    by_class, rest = rest.split("<h3>What is taken")
+    by_class, rest = rest.split("<h3>Confusion matrix")
     trust, sets = rest.split('id="trust"')[1].split("<h3>Prediction sets")
     assert first_cells(performance) == titles["performance"]
     assert [strip(cell) for cell in re.findall(r"<th>(.*?)</th>", by_class)] == ["class", *titles["class"]]
@@ -448,7 +448,7 @@ def test_errors_in_few_groups_are_warned_of(result, data, groups, warned):
     card = " ".join(pages.render_card(result, data, KNOWN, SOFTWARE).split())
     assert f"There are 24 groups, {groups:.0f} of them with an error." in page
     assert f"24 groups, {groups:.0f} with an error." in card
-    assert ("With fewer than 10 the bootstrap intervals are rough" in page) is warned
+    assert ("With fewer than 10, bootstrap intervals are rough" in page) is warned
 
 
 def test_page_and_card_name_the_level_and_the_method_of_intervals(result, data):
@@ -457,12 +457,12 @@ def test_page_and_card_name_the_level_and_the_method_of_intervals(result, data):
         pages.render_card(result, data, KNOWN, SOFTWARE),
     ):
         words = " ".join(text.split())
-        assert "In brackets: 95 % intervals, by a beta-binomial posterior by groups" in words
+        assert "In brackets: 95 % confidence intervals, from a beta-binomial posterior by groups" in words
         assert "a BCa bootstrap of whole groups" in words
 
 
 def test_what_stain_colour_alone_reaches_stands_beside_the_figures(page, result, data):
-    assert "from the same training images, reaches 0.876 (0.812 to 0.934)" in page.words
+    assert "stain colour alone reaches 0.876 (0.812 to 0.934), with a forest" in page.words
     card = pages.render_card(result, data, KNOWN, SOFTWARE, WORTH)
     assert "reaches 0.876 (0.812 to 0.934)" in card
 
@@ -472,17 +472,17 @@ def test_images_that_are_not_those_of_the_data_sheet_are_told_in_page_and_card(r
         facts = data | {"as_expected": as_expected}
         page = Page(pages.render_model(result, facts, KNOWN, SOFTWARE)).words
         card = pages.render_card(result, facts, KNOWN, SOFTWARE)
-        assert all(("are not, or not all, those" in text) is told for text in (page, card))
+        assert all(("Not all of these images are those described" in text) is told for text in (page, card))
 
 
 def test_provenance_is_that_of_the_training(result, data):
     later = SOFTWARE | {"keras": "4", "commit": "c0ffee"}
     page = Page(pages.render_model(result, data, KNOWN, later)).words
     assert "keras 3 " in page
-    assert "What is other in the software that wrote this report: commit c0ffee keras 4 " in page
+    assert "Software that was different when this report was written: commit c0ffee keras 4 " in page
     assert "Keras 3, seed 1" in pages.render_card(result, data, KNOWN, later)
     same = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
-    assert "What is other" not in same
+    assert "Software that was different" not in same
     del result["training"]["provenance"]
     assert "was not recorded" in Page(pages.render_model(result, data, KNOWN, later)).words
     assert "was not recorded" in pages.render_card(result, data, KNOWN, later)
@@ -497,25 +497,26 @@ def test_that_a_classifier_always_abstains_is_said(result, data):
     assert "No error rate of opinions can be promised" in pages.render_card(result, data, KNOWN, SOFTWARE)
     result["calibration"]["threshold"] = 0.7
     words = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
-    assert "Opinions are given all the same, since that was asked for: from a confidence of 0.700 on" in words
+    assert "Opinions are given all the same, as configured: from a confidence of 0.700" in words
 
 
 def test_a_promise_says_what_it_is_of(result, data):
     words = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
     assert "Promise: at most 0.100 of the opinions are wrong." in words
     assert (
-        "show, at 95 %, that it is at most 0.080, for opinions with a calibrated confidence of 0.800 or more" in words
+        "show, with 95 % confidence, an error rate of at most 0.080 for opinions with a calibrated confidence of "
+        "0.800 or more" in words
     )
-    assert "Such promises are for images like those of validation." in words
+    assert "Such promises hold for images like the validation images." in words
 
 
 def test_sets_are_shown_under_the_strictest_split_too(result, data):
     result["strictest"] = {"unit": "appearance", "images": 80, "groups": 11, "present": False, "set_coverage": 0.48}
     result["strictest"] |= {"set_coverage_low": 0.31, "set_coverage_high": 0.66, "set_empty": 0.2, "set_size": 1.1}
     words = Page(pages.render_model(result, data, KNOWN, SOFTWARE)).words
-    assert "under the strictest split that was run" in words
+    assert "under the strictest split evaluated" in words
     assert "0.480 (0.310 to 0.660)" in words
-    assert "The promise is for images like those of validation. A set may be empty" in words
+    assert "The promise holds for images like the validation images. A set may be empty" in words
 
 
 @pytest.mark.parametrize(("auc", "missed"), [(0.79, True), (0.8, False)])
@@ -645,7 +646,7 @@ def test_patients_of_the_users_table_are_told(result, data):
     page, card = (write(result, by_table, KNOWN, SOFTWARE) for write in (pages.render_model, pages.render_card))
     assert told not in Page(page).words
     for text in (Page(page).words, " ".join(card.split())):
-        assert "kept apart by a table of groups that the user gave" in text
+        assert "kept apart by the user's table of groups" in text
 
 
 @pytest.mark.parametrize(
@@ -738,13 +739,16 @@ def compare(result, data, select=lambda table: table, doubts=None, **pairs) -> s
 def test_the_comparison_has_every_model_and_which_differences_are_shown(result, data):
     text = compare(result, data)
     page = Page(text)
-    assert "VGG16 less ResNet50 0.100 (0.010 to 0.010)" in page.words
-    assert "From stain colour alone" in page.words
-    assert "VGG16 less stain colour alone 0.000 0.010" in page.words
-    assert "Left out, since their results are of other splits: VGG19." in page.words
+    assert "VGG16 minus ResNet50 0.100 (0.010 to 0.010)" in page.words
+    assert "Differences from stain colour alone" in page.words
+    assert "VGG16 minus stain colour alone 0.000 0.010" in page.words
+    assert "Left out, because their results are on other splits: VGG19." in page.words
     assert "24 test images in 24 groups" in page.words
-    assert "Shown is one whose permutation test by groups stays below the level" in page.words
-    assert "ResNet50 was trained with other software: leukoscope" in page.words
+    assert (
+        "A difference is shown if the p of its permutation test by groups stays below the significance level"
+        in page.words
+    )
+    assert "ResNet50 was trained with different software: leukoscope" in page.words
     assert page.words.count("ALARM") == 1
     assert page.anchors <= set(page.ids)
     assert page.loaded == []
@@ -761,7 +765,7 @@ def test_the_comparison_says_once_that_the_last_study_no_longer_fits(result, dat
 
 
 def test_the_comparison_summarises_doubtful_labels_and_what_reviewers_said(result, data):
-    assert "Nobody has looked for wrong labels in these images" in Page(compare(result, data)).words
+    assert "These images have not been checked for wrong labels" in Page(compare(result, data)).words
     facts = {"path": "p", "group": "g", "probability_label": 0.1, "probability_suggested": 0.8, "data": "f00d"}
     rows = [("a", "Early", "Pro"), ("b", "Early", "Pro"), ("c", "Pro", "<Pre>")]
     issues = pd.DataFrame([{"image_id": a, "sha256": a, "label": b, "suggested": c} | facts for a, b, c in rows])
@@ -770,12 +774,14 @@ def test_the_comparison_summarises_doubtful_labels_and_what_reviewers_said(resul
     text = compare(result, data, doubts=summarise(issues, reviews, "f00d"))
     words = Page(text).words
     assert "3 labels are contradicted by models that have not seen the image" in words
-    assert "Reviewers have looked at 2 of them: label right 1, label wrong 1." in words
+    assert "Reviewers have checked 2 of them: label right 1, label wrong 1." in words
     assert "Early Pro 2" in words
     assert "a Early Pro 0.100 label right" in words
     assert 'href="label_issues.csv"' in text
     assert "&lt;Pre&gt;" in text
-    assert "No reviewer has looked at them" in Page(compare(result, data, doubts=summarise(issues, None, "f00d"))).words
+    assert (
+        "No reviewer has checked them yet" in Page(compare(result, data, doubts=summarise(issues, None, "f00d"))).words
+    )
     assert "No label is contradicted" in Page(compare(result, data, doubts=summarise(issues[:0], None, "f00d"))).words
 
 
@@ -872,9 +878,9 @@ def test_that_a_network_normalises_colours_is_said_wherever_it_is_judged(result,
     own = result | {"training": result["training"] | {"normalisation": "macenko"}}
     words = Page(pages.render_model(own, data, KNOWN, SOFTWARE, WORTH)).words
     assert "; colours normalised inside the network by the two dyes of Macenko et al. 2009." in words
-    assert "give each image the colours that training images have on average" in words
+    assert "give each image the average colours of the training images" in words
     assert "by the two dyes of Macenko" in pages.render_card(own, data, KNOWN, SOFTWARE, WORTH)
-    assert "Colours normalised inside the network, so that it sees less of the stain:" in Page(compare(own, data)).words
+    assert "Colours are normalised inside the network" in Page(compare(own, data)).words
     assert "normalised" not in pages.render_card(result, data, KNOWN, SOFTWARE, WORTH)
     assert name_normaliser({"normalisation": "reinhard"}) == "the mean and deviation of Reinhard et al. 2001"
     assert name_normaliser({"normalisation": "none"}) is name_normaliser({}) is None
@@ -889,7 +895,7 @@ def test_a_vote_is_held_against_its_best_member(result, data):
     page = Page(pages.render_model(own, data, KNOWN, SOFTWARE, WORTH))
     for words in (
         "vgg16 0.750 0.900 0.800",
-        "My vote less vgg16, the member with the most validation images right: 0.012 (-0.010 to 0.030) of accuracy",
+        "My vote minus vgg16, the member with the best validation accuracy: 0.012 (-0.010 to 0.030) in accuracy",
         "p by groups 0.200: no difference is shown",
     ):
         assert words in page.words
@@ -907,7 +913,7 @@ def test_a_page_begins_with_what_it_is_of_one_sentence_links_and_one_picture(res
     assert words.startswith(
         "Our <smears> · real smears · written 2026-01-02 · environment demo Accuracy 0.833 (95 % interval "
         f"{low} to {high}) on 24 test images: not shown to be better than stain colour alone (0.876 on the same "
-        "images); the audit gives an alarm: seeing no cell goes far on these images. "
+        "images); the audit raises an alarm: predictors that see no cell do well on these images. "
         "Models compared Audit Published figures "
     )
     assert re.findall(r'<a href="(\.\.[^"]+)"', head) == [
@@ -919,9 +925,9 @@ def test_a_page_begins_with_what_it_is_of_one_sentence_links_and_one_picture(res
     assert small == ["glance_learning", "glance_confusion", "glance_reliability"]
     assert head.count("<img ") == 3
     tested = Page(rest).words
-    difference = f"{pair['difference']:.3f} (-0.100 to 0.200) of accuracy; p by groups 0.250"
-    assert f"VGG16 less stain colour alone: {difference}" in tested
-    assert "Only the model is right about 3 images, only stain colour about 4." in tested
+    difference = f"{pair['difference']:.3f} (-0.100 to 0.200) in accuracy; p by groups 0.250"
+    assert f"VGG16 minus stain colour alone: {difference}" in tested
+    assert "Only the model is right on 3 images, only stain colour on 4." in tested
 
 
 def test_what_is_longer_is_folded_and_needs_no_script(result, data):

@@ -36,7 +36,7 @@ def test_a_model_is_held_against_stain_colour_in_one_sentence(pair, blind, words
 
 
 def test_an_alarm_of_the_audit_is_told_and_no_alarm_is_not():
-    assert judge_model(RESULT, PAIR, BLIND, "ALARM: told apart.\nx").count("the audit gives an alarm") == 1
+    assert judge_model(RESULT, PAIR, BLIND, "ALARM: told apart.\nx").count("the audit raises an alarm") == 1
     assert "a warning" in judge_model(RESULT, PAIR, BLIND, "WARNING: a program")
     assert "audit" not in judge_model(RESULT, PAIR, BLIND, "No alarm: nothing")
 
@@ -44,7 +44,7 @@ def test_an_alarm_of_the_audit_is_told_and_no_alarm_is_not():
 def test_on_other_images_nothing_is_said_of_stain_colour():
     metrics = {"external_accuracy": 0.4, "external_images": 12.0}
     sentence = judge_model(RESULT | {"split": "external", "metrics": metrics}, None, None, None)
-    assert sentence == "Accuracy 0.400 on 12 external images: stain colour alone was not tried on these images."
+    assert sentence == "Accuracy 0.400 on 12 external images: stain colour alone was not evaluated on these images."
 
 
 def table(model="vgg16", difference=0.1):
@@ -67,9 +67,9 @@ def test_the_best_of_several_is_named_and_how_many_are_better():
     sentence = judge_comparison(rows, {"a": None, "b": PAIR}, BLIND, 0.9, None)
     assert sentence == (
         "The best of 2 models, B, has accuracy 0.750 on 24 test images: shown to be better than stain colour alone "
-        "(0.510 on the same images); better is shown for 1 of 2 models."
+        "(0.510 on the same images); 1 of 2 models is shown to be better."
     )
-    assert "better is shown" not in judge_comparison(rows, {"a": None, "b": None}, None, 0.9, None)
+    assert "shown to be better" not in judge_comparison(rows, {"a": None, "b": None}, None, 0.9, None)
     assert judge_comparison(rows[:1], {}, None, 0.9, None).startswith("The only model, A, has accuracy 0.500 on 24")
 
 
@@ -77,7 +77,7 @@ def test_published_figures_of_other_images_are_not_held_against_ours():
     ours = {"title": "VGG16", "test_accuracy": 0.61, "to_colour": {}}
     assert judge_literature([ours], 20, 1, None) == (
         "1 of 20 published systems is trained here; the best model, VGG16, has accuracy 0.610, whether that is better "
-        "than stain colour alone was not tested, and published figures of other images cannot be held against it."
+        "than stain colour alone was not tested; published figures on other images cannot be compared with it."
     )
     assert judge_literature([], 20, 0, BLIND) == "0 of 20 published systems are trained here."
 
@@ -102,8 +102,8 @@ def test_a_study_goes_by_the_interval_of_the_gain(ends, words):
 def test_a_study_or_search_without_an_end_says_so():
     assert judge_study([{"title": "A", "accuracy": None}], [], 0.95).startswith("Nothing can be said yet")
     assert judge_search("Validation loss", None, 0).startswith("Nothing can be said yet")
-    assert "which flatters, and no test image was looked at" in judge_search("Validation loss", 0.5, 4)
-    assert "several are best" in judge_search("Validation loss", None, 4)
+    assert "which is optimistic; no test image was used" in judge_search("Validation loss", 0.5, 4)
+    assert "which is best depends on the objective" in judge_search("Validation loss", None, 4)
 
 
 PHASES = {"blind": "before the opinion was seen", "revised": "after it was seen"}
@@ -140,4 +140,4 @@ def test_readers_are_judged_by_what_they_said_blind(difference, words):
 
 def test_of_one_reader_nothing_is_said():
     alone = describe_readers(None, blind={"readers": 1, "fields": 40, "krippendorff_alpha": None})
-    assert judge_readers([alone], PHASES, 0.95).startswith("Nothing can be said yet of how far readers agree")
+    assert judge_readers([alone], PHASES, 0.95).startswith("Nothing can be said yet about how far readers agree")

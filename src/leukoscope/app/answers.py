@@ -32,7 +32,7 @@ async def answer_review(
     """
     async with session.lock:
         if phase != session.blinding.phase(image.sha256):
-            return "Nothing was kept: the opinion has been shown meanwhile. Look at it, and answer anew."
+            return "Nothing was kept: the opinion has been shown in the meantime. Look at it and answer again."
         return await _keep_review(session, keep, image, phase, entered if isinstance(entered, dict) else {})
 
 
@@ -45,7 +45,7 @@ async def _keep_review(
         review = add_circumstances(said, phase, fields, session.name)
         review = replace(review, phase=UNBLINDED) if seen else review
         if repeats(review, session.reviews.get(image.sha256)):
-            return f"Kept already: {review.summary}."
+            return f"Already kept: {review.summary}."
         await asyncio.to_thread(keep, tabulate_review(review, image, session.origin))
     except UnusableReviewError as error:
         return str(error)
@@ -59,7 +59,7 @@ async def _keep_review(
         session.blinding.commit(image.sha256, review)
     if seen:
         when = f"{seen[:16].replace('T', ' ')} UTC"
-        return f"Kept: {review.summary}; but not as blind, since the opinion on it was shown to you ({when})."
+        return f"Kept: {review.summary}, but not as blind, because the opinion on it was shown to you ({when})."
     return f"Kept: {review.summary}."
 
 

@@ -13,7 +13,7 @@ export default {
       </div>
       <label class="tick"><input type="checkbox" v-model="keepNames"> Keep file names too, in exports and reviews</label>
       <p class="soft" :id="id + '-limits'">Up to {{ maxImages }} {{ maxImages === 1 ? "image" : "images" }} in a session, each of at most {{ megabytes }} MB.
-        They stay on this machine, and are forgotten when the page is closed.</p>
+        They stay on this machine and are forgotten when the page is closed.</p>
       <p role="status" :class="{ working: current }">{{ status }}</p>
       <progress v-if="current" :value="done" :max="total" aria-label="Images read"></progress>
       <div role="alert"><template v-if="refused.length"><p>Not read:</p>
@@ -68,7 +68,7 @@ export default {
     },
     // When the server has lost the page, it is loaded anew by itself: what was not read is said there.
     hand_on() {
-      const refused = [...this.refused, ...this.waiting.map(name => `${name}: the page was loaded anew before it was read`)];
+      const refused = [...this.refused, ...this.waiting.map(name => `${name}: the page was reloaded before it was read`)];
       if (this.waiting.length || this.ended) {
         sessionStorage.setItem(NOT_READ, JSON.stringify(refused));
       }
@@ -106,7 +106,7 @@ export default {
     },
     async send(file) {
       if (file.size > this.maxBytes) {
-        return `too large: ${file.size.toLocaleString("en")} bytes, and at most ${this.maxBytes.toLocaleString("en")} are taken`;
+        return `too large: ${file.size.toLocaleString("en")} bytes; at most ${this.maxBytes.toLocaleString("en")} are allowed`;
       }
       try {
         const headers = { "Content-Type": "application/octet-stream" };
@@ -125,8 +125,8 @@ export default {
       } catch {
         // If the file itself can still be read, it is the server that is gone.
         this.ended ||= await file.slice(0, 1).arrayBuffer().then(() => true, () => false);
-        return "could not be sent: it is a folder or was changed meanwhile, or the server does not answer; then start it "
-          + "again, and load the page anew";
+        return "could not be sent: it is a folder, it was changed, or the server does not answer; if so, restart the "
+          + "server and reload the page";
       }
     },
   },

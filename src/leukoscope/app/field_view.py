@@ -90,7 +90,7 @@ class FieldView:
             with ui.element("div"), ui.element("figure"):
                 self._view()
             with ui.element("div"):
-                add_html("The opinion is kept back until you have said a class.", "p").classes("soft")
+                add_html("The opinion is hidden until you have chosen a class.", "p").classes("soft")
                 self._show_review()
         add_html(render_part("identity", self.image))
 
@@ -123,7 +123,7 @@ class FieldView:
             chances = await self.office.work(self.office.desk.read_without, self.image, struck)
         except Exception as error:
             logger.exception("An image could not be read without some of its cells")
-            return f"It could not be read again, and the server's log says more: {error}"
+            return f"It could not be read again (see the server's log): {error}"
         return describe_without(self.image, struck, chances)
 
     def _show_field(self) -> None:
@@ -161,7 +161,7 @@ class FieldView:
                 message = "The occlusion map is ready."
             except Exception as error:
                 logger.exception("An image could not be mapped")
-                message = f"The occlusion map failed, and the server's log says more: {error}"
+                message = f"The occlusion map failed (see the server's log): {error}"
             status.classes(remove="working")
             status.set_content(escape(message))
         return method in self.image.maps

@@ -15,7 +15,7 @@ export default {
         <table>
           <tr v-for="[keys, words] in help"><th scope="row"><kbd v-for="key in keys">{{ key }}</kbd></th><td>{{ words }}</td></tr>
         </table>
-        <p><label><input type="checkbox" v-model="act"> Keys act (never while you type in a field)</label></p>
+        <p><label><input type="checkbox" v-model="act"> Keys are active (never while you type in a field)</label></p>
       </dialog>
     </div>
   `,
@@ -24,16 +24,16 @@ export default {
   computed: {
     help() {
       return [
-        ...this.classNames.slice(0, 9).map((name, index) => [[String(index + 1)], `say ${name}`]),
-        [["N"], `say ${this.notAssessable}`],
-        [["Enter"], "keep the review, and go on to the next image that is not reviewed; from the note Ctrl Enter"],
-        [["U"], "take the choice back, as long as it is not kept"],
-        [["\u2190", "\u2192"], "previous and next image; in the list \u2191 and \u2193 too"],
-        [["+", "\u2212"], "zoom in and out, as do the wheel, two fingers and a double click"],
-        [["Shift \u2190", "\u2191", "\u2192", "\u2193"], "move a picture that is zoomed, as does dragging it"],
-        [["0"], "fit the whole field again"],
-        [["M"], "hide the map, or show it"],
-        [["?"], "these keys; Esc closes them"],
+        ...this.classNames.slice(0, 9).map((name, index) => [[String(index + 1)], `choose ${name}`]),
+        [["N"], `choose ${this.notAssessable}`],
+        [["Enter"], "keep the review and go to the next image not reviewed (in the note: Ctrl Enter)"],
+        [["U"], "undo the choice, if it is not kept yet"],
+        [["\u2190", "\u2192"], "previous and next image (in the list also \u2191 and \u2193)"],
+        [["+", "\u2212"], "zoom in and out (also wheel, pinch or double click)"],
+        [["Shift \u2190", "\u2191", "\u2192", "\u2193"], "move a zoomed picture (or drag it)"],
+        [["0"], "show the whole field again"],
+        [["M"], "hide or show the map"],
+        [["?"], "show these keys (Esc closes them)"],
       ];
     },
     plain() {

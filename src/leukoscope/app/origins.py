@@ -5,7 +5,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _READING = ("GET", "HEAD", "OPTIONS")
-_REFUSAL = "This request does not come from the review page itself, and is refused: open the page by its own address."
+_REFUSAL = "Refused: this request does not come from the review page itself. Open the page by its own address."
 
 
 class SameOrigin:

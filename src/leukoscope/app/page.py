@@ -81,7 +81,7 @@ class _Page:
         about = self._office.about
         names = ", ".join(about.class_names)
         lead = (
-            f"{about.title} reads fields of blood smears into {names}. Look at each, say which class it is, and export."
+            f"{about.title} classifies fields of blood smears as {names}. Look at each, choose its class, and export."
         )
         with client.layout:
             banner = render_part("banner", about)
@@ -109,7 +109,7 @@ class _Page:
         with ui.element("div").classes("heading"):
             add_html("Images", "h2").props("id=images")
             Keys(classes, NOT_ASSESSABLE)
-        self._empty = add_html("None yet. They appear here one after another, the first while others are read.", "p")
+        self._empty = add_html("None yet. Images appear here one by one, as they are read.", "p")
         self._work = Worklist(classes, not self._session.blinding.on)
         with ui.element("div").classes("bar") as self._bar:
             for kind, words in (("html", "Export for reading and printing (HTML)"), ("csv", "Export as a table (CSV)")):

@@ -167,7 +167,7 @@ def describe_without(image: ReadImage, struck: Sequence[int], chances: Mapping[s
     likeliest = max(chances, key=lambda name: chances[name])
     if likeliest == image.likeliest:
         before = format_percent(image.probabilities[likeliest])
-        return f"Without {cells} it stays {likeliest}, with {format_percent(chances[likeliest])} for {before}."
+        return f"Without {cells} it stays {likeliest}, with {format_percent(chances[likeliest])} instead of {before}."
     return (
         f"Without {cells} the likeliest class is {likeliest}, with {format_percent(chances[likeliest])}, and no longer "
         f"{image.likeliest}, which has {format_percent(chances[image.likeliest])}."

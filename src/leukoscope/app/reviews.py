@@ -15,11 +15,11 @@ MAX_NOTE = 2000
 MAX_NAME = 100
 # Grades by the value that the form sends.
 GRADES = {
-    "1": "surely benign",
-    "2": "rather benign",
+    "1": "definitely benign",
+    "2": "probably benign",
     "3": "undecided",
-    "4": "rather malignant",
-    "5": "surely malignant",
+    "4": "probably malignant",
+    "5": "definitely malignant",
 }
 _DAY = 86_400
 
@@ -41,7 +41,7 @@ class Review:
         phase: ``blind``, ``revised`` or ``unblinded``: whether the prediction had been seen.
         seconds: How long the reviewer viewed the image; ``None`` if unknown.
         session: Identifies one opening of the page.
-        grade: From 1, surely benign, to 5, surely malignant; ``None`` if there is none.
+        grade: From 1, definitely benign, to 5, definitely malignant; ``None`` if there is none.
     """
 
     reviewed_at: str
@@ -98,7 +98,7 @@ def add_circumstances(review: Review, phase: str, entered: Mapping[str, Any], se
     """
     if phase == BLIND and not review.reviewer:
         raise UnusableReviewError(
-            "Nothing was kept: enter your name or initials at the top first, since blind words are compared reader by "
+            "Nothing was kept: enter your name or initials at the top first, because blind answers are compared by "
             "reader."
         )
     grade = entered.get("grade") or None
@@ -132,12 +132,11 @@ def check_text(text: Any, name: str, longest: int) -> str:
     cleaned = str(text or "").strip()
     if any("\ud800" <= character <= "\udfff" for character in cleaned):
         raise UnusableReviewError(
-            f"Nothing was kept: the {name} has half a character in it, as of an emoji that was cut. Enter it anew."
+            f"Nothing was kept: the {name} contains half a character, such as a cut emoji. Enter it again."
         )
     if len(cleaned) > longest:
         raise UnusableReviewError(
-            f"Nothing was kept: the {name} has {len(cleaned):,} characters, and at most {longest:,} are kept. Shorten "
-            f"it."
+            f"Nothing was kept: the {name} has {len(cleaned):,} characters; at most {longest:,} are kept. Shorten it."
         )
     return cleaned
 

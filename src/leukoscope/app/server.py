@@ -41,7 +41,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_ENDED = "this page's session has ended: load the page anew"
+_ENDED = "this page's session has ended: reload the page"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -162,7 +162,7 @@ def create_server(office: Office) -> FastAPI:
             return Response(status_code=400)
         except Exception as error:
             logger.exception("An image could not be read")
-            return PlainTextResponse(f"could not be read, and the server's log says more: {error}", 500)
+            return PlainTextResponse(f"could not be read (see the server's log): {error}", 500)
         return PlainTextResponse(f"image {number}")
 
     _add_pictures(server, office)

@@ -71,8 +71,8 @@ class Session:
         """
         if len(self.images) >= self._max_images:
             raise RefusedError(
-                f"this session holds {count_of(len(self.images), 'image')}, and no more fit: export it, "
-                f"forget them, and go on"
+                f"this session holds {count_of(len(self.images), 'image')} and is full: export it, "
+                f"forget them and continue"
             )
 
     def require_new(self, data: bytes) -> None:
@@ -178,4 +178,4 @@ async def gather(parts: AsyncIterator[bytes], max_bytes: int) -> bytes:
 
 def describe_excess(max_bytes: int) -> str:
     """Describe that a file is too large."""
-    return f"too large: more than the {max_bytes:,} bytes that are taken. Send a smaller copy, or raise app.max_bytes"
+    return f"too large: at most {max_bytes:,} bytes are allowed. Send a smaller copy or raise app.max_bytes"

@@ -18,7 +18,7 @@ export default {
         <button type="button" @click="zoom(1.5)" :aria-disabled="scale >= most()" aria-label="Zoom in">+</button>
         <button type="button" @click="fit" :aria-disabled="scale === 1">Fit</button>
         <output aria-label="Zoom">{{ scale.toFixed(1) }} &times;</output>
-        <span class="soft">{{ width }} &times; {{ height }} pixels<span v-if="poor">, shown in fewer (app.max_full_bytes)</span></span>
+        <span class="soft">{{ width }} &times; {{ height }} pixels<span v-if="poor">, shown at a lower resolution (app.max_full_bytes)</span></span>
       </div>
     </div>
   `,

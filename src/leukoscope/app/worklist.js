@@ -39,7 +39,7 @@ export default {
             </li>
           </template>
         </ul>
-        <p class="soft" v-if="entries.length && !shown.length">None of those that were read.</p>
+        <p class="soft" v-if="entries.length && !shown.length">None of the images read so far.</p>
       </section>
       <section class="bench" ref="bench" tabindex="-1" aria-label="The chosen image">
         <div class="bar" v-if="entry">
@@ -150,7 +150,7 @@ export default {
       if (number) {
         this.select(number);
       } else {
-        this.news = by > 0 ? "This is the last one shown in the list." : "This is the first one shown in the list.";
+        this.news = by > 0 ? "This is the last image in the list." : "This is the first image in the list.";
       }
     },
     select(number, news = "") {
@@ -198,17 +198,17 @@ export default {
       const line = [...this.sorted.slice(here + 1), ...this.sorted.slice(0, here)].filter(entry => !entry.review);
       const fits = this.filter === "reviewed" ? () => true : this.filters.find(each => each.key === this.filter).fits;
       const next = line.find(fits);
-      this.select(next?.number ?? number, next ? news : `${news} All that are shown are reviewed.`);
+      this.select(next?.number ?? number, next ? news : `${news} All images in the list are reviewed.`);
     },
     choose(answer) {
       const radio = [...this.form().elements.namedItem("answer")].find(one => one.value === answer);
       radio.checked = true;
       radio.dispatchEvent(new Event("change", { bubbles: true }));
-      this.news = `Image ${this.current}: ${answer}. Enter keeps it, U takes it back.`;
+      this.news = `Image ${this.current}: ${answer}. Enter keeps it, U undoes it.`;
     },
     takeBack() {
       const radio = this.form().querySelector("[name=answer]:checked");
-      this.news = radio ? "The choice is taken back." : "Nothing is chosen.";
+      this.news = radio ? "The choice is undone." : "Nothing is chosen.";
       if (radio) {
         radio.checked = false;
       }

@@ -78,8 +78,8 @@ class ReviewsDataset(ReviewTable):
             fingerprint), ``opinion``, ``reason``, ``likeliest``, one calibrated probability column per class,
             ``ood_score``, ``verdict`` (agree, disagree, not assessable), ``reviewer_class`` (null if not assessable),
             ``note`` and ``reviewer`` (either may be empty), ``phase`` (blind, revised, unblinded), ``seconds`` (how
-            long the review took), ``session`` (identifies one opening of the page) and ``grade`` (from 1, surely
-            benign, to 5, surely malignant); the last three are null if unknown.
+            long the review took), ``session`` (identifies one opening of the page) and ``grade`` (from 1, definitely
+            benign, to 5, definitely malignant); the last three are null if unknown.
 
         Raises:
             InputError: There are no reviews yet, or the file is not a valid table of reviews.

@@ -253,8 +253,8 @@ def describe_missed(outliers: Sequence[dict[str, Any]], limit: float) -> list[st
     """
     if limit >= NO_LIMIT:
         return [
-            "No field at all is flagged as unlike the training images: there are too few validation images to learn "
-            "a limit from. Opinions are given on anything."
+            "No field at all is flagged as unlike the training images: there are too few validation images to set a "
+            "limit. Opinions are given on anything."
         ]
     return [
         f"{_KINDS.get(row['kind'], row['kind'])} are not recognised as unlike the training images (AUC "

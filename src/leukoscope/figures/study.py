@@ -67,7 +67,7 @@ def draw_differences(differences: pd.DataFrame, titles: Mapping[str, str]) -> Fi
     largest = differences["difference"].abs().nlargest(_PAIRS).index
     left_out = len(differences) - len(largest)
     differences = differences.loc[differences.index.isin(largest)]
-    pairs = [f"{titles[row.first]} less {titles[row.second]}" for row in differences.itertuples()]
+    pairs = [f"{titles[row.first]} minus {titles[row.second]}" for row in differences.itertuples()]
     names = wrap_names(pairs)
     figure = make_figure(measure_row(names, 0.4) * len(pairs) + 0.7)
     axes: Axes = figure.subplots()

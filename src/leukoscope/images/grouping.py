@@ -17,13 +17,13 @@ from leukoscope.images.packed import PackedImages
 
 # Description of the unit that never straddles two splits.
 UNITS = {
-    "duplicate": "the image with its identical and near-identical copies; which patient an image is of plays no part",
-    "appearance": "the appearance cluster, fields of nearly the same colours, with copies; which patient an image is "
-    "of plays no part",
+    "duplicate": "the image with its identical and near-identical copies; patients are not taken into account",
+    "appearance": "the appearance cluster, fields of nearly the same colours, with copies; patients are not taken into "
+    "account",
     "table": "the group that the user's table gives the image, with copies",
     "name": "the group that the file's name has, such as the subject in C-NMC 2019, with copies",
     "series": "the contiguous run of each class's file numbers, with its neighbours in no split, nor copies that would "
-    "straddle; which patient an image is of plays no part",
+    "straddle; patients are not taken into account",
 }
 
 

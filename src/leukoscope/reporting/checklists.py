@@ -65,9 +65,9 @@ def locate(
 
 
 _YOURS = "for the authors to write"
-_SUBGROUPS = "not assessed: no figure is by age, sex or site"
-_CLUSTERS = "not assessed: no figure is by site or patient"
-_CLUSTERS_OF_TABLE = "intervals are by the groups of the user's table; no figure is by site"
+_SUBGROUPS = "not assessed: no figure is broken down by age, sex or site"
+_CLUSTERS = "not assessed: no figure is broken down by site or patient"
+_CLUSTERS_OF_TABLE = "intervals are by the groups of the user's table; no figure is broken down by site"
 
 CLAIM = (
     Item("1, 2", "title and structured abstract", note=_YOURS),
@@ -85,7 +85,7 @@ CLAIM = (
     Item("14", "definition of the reference standard", "data", "reference standard", fact="reference_standard"),
     Item("15", "rationale of the reference standard", note=_YOURS),
     Item("16", "source of the reference standard, qualification of readers", "missing", "readers", fact="readers"),
-    Item("17", "annotation of the test set", "data", "reference standard", "as of all images", "reference_standard"),
+    Item("17", "annotation of the test set", "data", "reference standard", "as for all images", "reference_standard"),
     Item("18", "variability between and within raters", "missing", "readers", fact="readers"),
     Item("19, 20", "assignment to partitions, and its level", "flow", "never divided between splits"),
     Item("21", "intended sample size", "data", "sample size", fact="sample_size"),
@@ -105,7 +105,7 @@ CLAIM = (
     Item("35", "numbers included and excluded", "flow", "files were found", "of images"),
     Item("36", "demographic and clinical characteristics", "missing", "age, sex", fact="demographics"),
     Item("37, 38", "performance, its uncertainty, diagnostic estimates", "performance", "screening sensitivity"),
-    Item("39", "failure analysis", "failures", "were wrong"),
+    Item("39", "failure analysis", "failures", "misclassified"),
     Item("40", "limitations", "use", "limits", "further ones: " + _YOURS),
     Item("41", "implications for practice", "use", "not for diagnosis"),
     Item("42", "protocol or further technical details", "training", "learning rate", "a protocol: " + _YOURS),
@@ -186,7 +186,7 @@ STARD_AI = (
     Item("20", "missing data", "flow", "quarantined"),
     Item("21", "variability in accuracy", "robustness", "accuracy over all changes", "by changes of the images"),
     Item("22", "intended sample size", "data", "sample size", fact="sample_size"),
-    Item("23", "analysis of errors, bias and fairness", "failures", "were wrong", "bias and fairness " + _SUBGROUPS),
+    Item("23", "analysis of errors, bias and fairness", "failures", "misclassified", "bias and fairness " + _SUBGROUPS),
     Item("24", "flow diagram", "flow", "files were found", "of images"),
     Item("25", "characteristics of training, validation and test sets", "missing", "age, sex", fact="demographics"),
     Item("26a", "severity of disease", "data", "train validation test", "images by class, no other severity"),
@@ -194,7 +194,7 @@ STARD_AI = (
     Item("27", "interval and interventions between the two tests", "missing", "treatment", fact="course"),
     Item("28", "whether the data represent the intended population", "missing", "prevalence", fact="prevalence"),
     Item("29", "how external data differ from the others", note=_YOURS + "; `external` has pages of its own"),
-    Item("30", "cross-tabulation", "performance", "taken for what"),
+    Item("30", "cross-tabulation", "performance", "true and predicted class"),
     Item("31", "estimates of accuracy and their precision", "performance", "screening sensitivity"),
     Item("32", "adverse events", note=_YOURS),
     Item("33", "limitations", "use", "limits", "further ones: " + _YOURS),

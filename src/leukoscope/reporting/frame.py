@@ -72,7 +72,7 @@ def name_smears(origin: Origin, is_published: bool) -> str:
     if origin.drawn:
         all_drawn = origin.drawn == origin.images
         return "drawn smears" if all_drawn else f"{origin.drawn:,} of {origin.images:,} smears drawn"
-    return "real smears" if is_published else "real smears, as far as is known: none bears the mark of a drawn one"
+    return "real smears" if is_published else "real smears, as far as known: none carries the mark of a drawn one"
 
 
 def warn_of_manifest(manifest: pd.DataFrame) -> list[str]:

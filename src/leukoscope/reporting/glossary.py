@@ -22,27 +22,30 @@ class Term(NamedTuple):
 
 
 TERMS = {
-    "accuracy": Term("accuracy", "The share of images whose class is named correctly."),
+    "accuracy": Term("accuracy", "The share of images that are classified correctly."),
     "interval": Term(
         "interval",
-        "The range in which a figure would lie for other images of the same source: the narrower, the surer. "
-        "It says nothing of other laboratories.",
+        "The range in which a figure would lie for other images of the same source; the narrower, the surer. "
+        "It says nothing about other laboratories.",
         ("intervals",),
     ),
     "baseline": Term(
         "stain-colour baseline",
-        "A simple program that sees only which colours a field has, and no cell. A model that is not better than it "
-        "may have learned the stain and not the disease.",
+        "A simple program that sees only the colours of a field and no cell. A model that is no better may have "
+        "learned the stain and not the disease.",
         ("stain colour alone", "stain colour"),
     ),
     "sensitivity": Term(
-        "sensitivity", "Of the images that have a class, the share that is found: few missed cases if it is high."
+        "sensitivity",
+        "Of the images that belong to a class, the share that is found. If it is high, few cases are missed.",
     ),
     "specificity": Term(
-        "specificity", "Of the images that do not have a class, the share that is left alone: few false alarms if high."
+        "specificity",
+        "Of the images that do not belong to a class, the share not assigned to it. If it is high, there are few false "
+        "alarms.",
     ),
     "precision": Term(
-        "precision", "Of the images that are given a class, the share that has it.", ("positive predictive value",)
+        "precision", "Of the images assigned to a class, the share that belongs to it.", ("positive predictive value",)
     ),
     "macro-f1": Term(
         "macro F1",
@@ -53,77 +56,76 @@ TERMS = {
     "auc": Term(
         "AUC",
         "How well a score ranks: the chance that an image with the class gets a higher score than one without it. "
-        "0.5 is a coin, 1 is perfect.",
+        "0.5 is a coin toss, 1 is perfect.",
         ("ROC curves", "ROC curve"),
     ),
     "calibration": Term(
         "calibration",
-        "Whether a stated probability is met: of opinions with 90 % confidence, nine of ten should be right.",
+        "Whether stated probabilities come true: of opinions with 90 % confidence, nine in ten should be right.",
         ("calibration error", "calibrated", "reliability diagram"),
     ),
-    "confidence": Term("confidence", "The probability that a model gives the class which it names."),
+    "confidence": Term("confidence", "The probability that a model gives to the class it names."),
     "abstained": Term(
         "abstained",
-        "The model gives no opinion on an image, since it is not sure enough or the image is unlike those it learned "
-        "from. A person has to look.",
+        "The model gives no opinion on an image, because it is not sure enough or the image is unlike its training "
+        "images. A person has to look at it.",
         ("abstains", "images with an opinion"),
     ),
     "out-of-distribution": Term(
         "out of distribution",
-        "Unlike the images that a model learned from, by another stain, focus, camera or object; its opinion is then "
-        "worth little.",
+        "Unlike a model's training images because of another stain, focus, camera or object; its opinion is then worth "
+        "little.",
         ("out-of-distribution score", "unlike the training images"),
     ),
     "embargo": Term(
         "embargo",
-        "Images whose file numbers are near a tested one are kept out of training, since neighbours may be of one "
-        "slide or patient.",
+        "Images with file numbers close to that of a test image are kept out of training, because neighbours may come "
+        "from one slide or patient.",
     ),
     "appearance": Term(
         "appearance cluster",
-        "Fields of nearly the same colours, which may be of one slide or stain. They are tested together, so that a "
-        "model cannot know the look of a tested field.",
+        "Fields of nearly the same colours, which may come from one slide or stain. They are tested together, so that "
+        "a model has not already seen the look of a test field.",
         ("appearance clusters",),
     ),
     "group": Term(
-        "group", "Images that belong together, such as copies or fields of one slide. Intervals and tests go by groups."
+        "group",
+        "Images that belong together, such as copies or fields of one slide. Intervals and tests treat each as a unit.",
     ),
     "shown": Term(
         "shown",
-        "A difference that a test finds too large for chance on these images, after allowing for how many were tested. "
+        "A difference that a test finds too large for chance on these images, corrected for the number of tests. "
         "Not shown does not mean equal.",
         ("not shown",),
     ),
-    "confusion": Term(
-        "confusion matrix", "A table of what was taken for what: a row a true class, a column a predicted one."
-    ),
+    "confusion": Term("confusion matrix", "Counts of images: one row per true class, one column per predicted class."),
     "kappa": Term(
         "Cohen's kappa",
-        "How far two readers agree beyond chance: 1 is full agreement, 0 that of chance. It is low where nearly all "
-        "fields are of one class.",
+        "How far two readers agree beyond chance: 1 is full agreement, 0 is agreement by chance. It is low where "
+        "nearly all fields are of one class.",
         ("kappa",),
     ),
     "alpha": Term(
-        "Krippendorff's alpha", "As Cohen's kappa, for any number of readers, of whom some may have left fields out."
+        "Krippendorff's alpha", "Like Cohen's kappa, for any number of readers, some of whom may have skipped fields."
     ),
     "ac1": Term(
         "Gwet's AC1",
-        "As Cohen's kappa, but not low where nearly all fields are of one class; to be read beside it, never instead.",
+        "Like Cohen's kappa, but not low where nearly all fields are of one class; read it with kappa, never instead.",
     ),
     "prediction-set": Term(
         "prediction set",
-        "The classes that cannot be ruled out for an image, built to hold the true one as often as promised.",
+        "The classes that cannot be ruled out for an image, built to contain the true one as often as promised.",
         ("prediction sets",),
     ),
     "epoch": Term("epoch", "One pass of training over all training images.", ("epochs",)),
     "validation": Term(
         "validation images",
-        "Images that choose settings and thresholds, and are neither learned from nor counted in test figures.",
+        "Images used to choose settings and thresholds; they are neither trained on nor counted in test figures.",
         ("validation",),
     ),
-    "fold": Term("fold", "One of several parts of the images, each of which is tested once.", ("folds",)),
+    "fold": Term("fold", "One of several parts of the images; each part is tested once.", ("folds",)),
     "seed": Term(
-        "seed", "The number that fixes all chance in a training; another one is another training.", ("seeds",)
+        "seed", "The number that fixes all randomness in a training; another seed is another training.", ("seeds",)
     ),
 }
 _NAMES = {word.lower(): name for name, term in TERMS.items() for word in (term.title, *term.words)}

@@ -27,7 +27,7 @@ PUBLISHED = {
     "licence": "its authors'; see the source",
     "acquisition": "fields of peripheral-blood smears, Zeiss microscope, magnification 100",
     "reference_standard": "labels of the authors, confirmed by flow cytometry",
-    "patients": "89 (25 benign, 64 with leukemia) in the whole data set; which image is whose was never published",
+    "patients": "89 (25 benign, 64 with leukemia) in the whole data set; the patient of each image was never published",
     "collection": "retrospective; files are numbered by capture series, not by patient",
     "ethics": "see the source",
 }
@@ -37,7 +37,7 @@ DRAWN = {
     "licence": "none needed",
     "acquisition": "drawn by a program",
     "reference_standard": "the class that each smear was drawn for",
-    **dict.fromkeys(_OF_PEOPLE, "none: drawn, of nobody's blood"),
+    **dict.fromkeys(_OF_PEOPLE, "none: drawn, not anyone's blood"),
 }
 
 

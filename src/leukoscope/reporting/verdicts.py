@@ -62,7 +62,7 @@ def judge_model(
     if split == "test":
         worth = _add_colour(judge_pair(pair), baseline)
     else:
-        worth = "stain colour alone was not tried on these images"
+        worth = "stain colour alone was not evaluated on these images"
     images = write_count(metrics[f"{split}_images"], f"{split} image")
     return f"Accuracy {accuracy} on {images}: {worth}{_alarm(verdict)}."
 
@@ -90,7 +90,9 @@ def judge_comparison(
     images = write_count(best["test_images"], "test image")
     lead = "The only model" if len(models) == 1 else f"The best of {len(models)} models"
     is_tested = len(models) > 1 and any(pairs.values())
-    count = f"; better is shown for {better} of {len(models)} models" if is_tested else ""
+    count = (
+        f"; {better} of {len(models)} models {'is' if better == 1 else 'are'} shown to be better" if is_tested else ""
+    )
     return f"{lead}, {best['title']}, has accuracy {accuracy} on {images}: {worth}{count}{_alarm(verdict)}."
 
 
@@ -111,8 +113,8 @@ def judge_literature(
     best = max(models, key=lambda row: row["test_accuracy"])
     worth = _add_colour(judge_pair(best["to_colour"] or None), baseline)
     return (
-        f"{lead}; the best model, {best['title']}, has accuracy {say_estimate(best, 'test_accuracy')}, {worth}, "
-        f"and published figures of other images cannot be held against it."
+        f"{lead}; the best model, {best['title']}, has accuracy {say_estimate(best, 'test_accuracy')}, {worth}; "
+        f"published figures on other images cannot be compared with it."
     )
 
 
@@ -126,7 +128,7 @@ def judge_study(models: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str
     """
     whole = [row for row in models if is_number(row["accuracy"])]
     if not whole:
-        return "Nothing can be said yet: no model has a seed of which all folds finished."
+        return "Nothing can be said yet: no model has finished all folds of a seed."
     best = max(whole, key=lambda row: row["accuracy"])
     real = sum(bool(pair["real"]) for pair in pairs)
     lead = "The only model" if len(whole) == 1 else f"The best of {len(whole)} models"
@@ -144,12 +146,14 @@ def judge_search(title: str, value: float | None, finished: int) -> str:
         value: Value of the best trial; ``None`` if there is no single best one.
         finished: Number of finished trials.
     """
-    worth = "no test image was looked at, so that nothing is known of whether it is better than stain colour alone"
+    worth = "no test image was used, so whether it is better than stain colour alone is unknown"
     if not finished:
         return "Nothing can be said yet: no trial has finished."
     if value is None:
-        return f"{finished} trials finished, and several are best in one objective or another: {worth}."
-    return f"The best of {write_count(finished, 'trial')}: {title} {format_figure(value)}, which flatters, and {worth}."
+        return f"{finished} trials finished, and which is best depends on the objective: {worth}."
+    return (
+        f"The best of {write_count(finished, 'trial')}: {title} {format_figure(value)}, which is optimistic; {worth}."
+    )
 
 
 def judge_readers(models: Sequence[Mapping[str, Any]], phases: Mapping[str, str], confidence: float) -> str:
@@ -165,7 +169,10 @@ def judge_readers(models: Sequence[Mapping[str, Any]], phases: Mapping[str, str]
     read = {phase: facts for phase, facts in study["phases"].items() if is_number(facts["krippendorff_alpha"])}
     phase = next((phase for phase in phases if phase in read), None)
     if phase is None:
-        return "Nothing can be said yet of how far readers agree: that takes two with names, and fields of both."
+        return (
+            "Nothing can be said yet about how far readers agree: that takes two named readers and fields that both "
+            "have read."
+        )
     facts = read[phase]
     alpha = say_estimate(facts, "krippendorff_alpha", f"{100 * confidence:g} % ")
     readers = write_count(facts["readers"], "reader")
@@ -217,7 +224,7 @@ def _add_colour(words: str, baseline: Mapping[str, Any] | None) -> str:
 def _judge_gain(row: Mapping[str, Any]) -> str:
     """Describe whether the gain differs from zero, by its interval, in which images and seeds are random."""
     if not is_number(row.get("gain_over_colour")):
-        return "not held against stain colour alone"
+        return "not compared with stain colour alone"
     low = row.get("gain_over_colour_low")
     high = row.get("gain_over_colour_high")
     gain = f"(difference {say_estimate(row, 'gain_over_colour')})"
@@ -230,4 +237,4 @@ def _alarm(verdict: str | None) -> str:
     if verdict is None or not verdict.startswith(("ALARM", "WARNING")):
         return ""
     kind = "a warning" if verdict.startswith("WARNING") else "an alarm"
-    return f"; the audit gives {kind}: seeing no cell goes far on these images"
+    return f"; the audit raises {kind}: predictors that see no cell do well on these images"
