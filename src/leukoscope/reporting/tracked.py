@@ -12,8 +12,8 @@ from leukoscope.reporting.terminal import judge_gain, keep_present, say_figure, 
 EXPERIMENT = (
     "Detection of acute lymphoblastic leukemia in blood smears, by Leukoscope: [all models, the best first]({view}). A "
     "run is the training and evaluation of one model; if one command trained several, they are below its own run, "
-    "whose description compares them. Figures have the same names in every run: select runs and press *Compare*. Judge each "
-    "accuracy against that of stain colour alone, which the descriptions give."
+    "whose description compares them. Figures have the same names in every run: select runs and press *Compare*. "
+    "Judge each accuracy against that of stain colour alone, which the descriptions give."
 )
 
 
