@@ -10,12 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import settings
 
 from leukoscope.core.commands import set_environment
 from leukoscope.evaluation.predictions import tabulate_probabilities
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+# No test depends on speed: machines are busy.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 PROJECT = Path(__file__).parents[1]
 CLASS_NAMES = ["Benign", "Early", "Pre", "Pro"]

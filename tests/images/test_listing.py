@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leukoscope.images import listing
+from leukoscope.images import listing, naming
 from leukoscope.images.files import FoundFile
 from leukoscope.images.listing import Rows, find_odd_names
 from leukoscope.images.naming import (
     NamedFile,
     NamedFiles,
     cut_suffixes,
+    list_at,
     list_named,
     tabulate,
     tabulate_each,
@@ -30,6 +31,7 @@ FILES = st.lists(
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
     monkeypatch.setattr(listing, "_CHUNK", 8)
+    monkeypatch.setattr(naming, "_NEIGHBOURS", 3)
 
 
 @given(FILES, st.slices(40))
@@ -62,6 +64,7 @@ def test_named_files_are_some_of_the_rows_with_a_name_for_each(files, places, ch
         every = range(len(expected))[chosen]
         near = sorted(every) or [0]
         for given in (named, expected):
+            assert list_at(given, near) == [expected[place] for place in near]
             assert list_named(tabulate_some(given, near)) == [expected[place] for place in near]
             assert list_named(tabulate(given, 0, 99)) == expected
             assert sum(map(len, tabulate_each(given))) == len(expected)

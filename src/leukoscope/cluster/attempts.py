@@ -63,7 +63,10 @@ def attempt(payload: bytes, tries: Sequence[str]) -> Answer:
         except Exception as error:
             return Answer([_fail(error)], False)
         for task, file in zip(tasks, tries, strict=True):
-            attempts.append(_attempt_one(function, task, Path(file)))
+            try:
+                attempts.append(_attempt_one(function, task, Path(file)))
+            except OSError as error:  # of the file of tries; raised, it would be taken for a broken connection
+                attempts.append(_fail(error))
             if attempts[-1].fault is not None or time.monotonic() - began > _SECONDS_OF_TASK:
                 break
         return Answer(attempts, time.monotonic() - began < _SECONDS_OF_TASK / 2)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ _SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("image_id", "label", "path")]
     + [("size", pa.int64()), ("stamp", pa.int64()), ("refused", pa.string())]
 )
+_NEIGHBOURS = 4096
 _quote = json.encoder.encode_basestring_ascii
 
 # Map names to other names, and to labels.
@@ -118,6 +120,14 @@ def tabulate_some(files: Sequence[NamedFile], positions: Sequence[int]) -> pa.Re
     first = positions[0]
     table = tabulate(files, first, positions[-1] + 1)
     return table if len(table) == len(positions) else table.take([position - first for position in positions])
+
+
+def list_at(files: Sequence[NamedFile], positions: Sequence[int]) -> list[NamedFile]:
+    """Return the files at some ascending positions, a few thousand neighbours at a time."""
+    if not isinstance(files, NamedFiles):
+        return [files[position] for position in positions]
+    neighbours = groupby(positions, key=lambda position: position // _NEIGHBOURS)
+    return [file for _, some in neighbours for file in list_named(tabulate_some(files, list(some)))]
 
 
 def tabulate_each(files: Sequence[NamedFile]) -> Iterator[pa.RecordBatch]:

@@ -98,11 +98,10 @@ class VoteMapper:
         ensemble: An ensemble with the capability ``class_maps``.
     """
 
-    method = GRAD_CAM
-
     def __init__(self, ensemble: EnsembleClassifier) -> None:
         self._mappers = [ActivationMapper(member) for member in ensemble.members.values()]
         self._weights = ensemble.vote.weights
+        self.method = GRAD_CAM if {mapper.method for mapper in self._mappers} == {GRAD_CAM} else ACTIVATIONS
 
     def describe(self, class_name: str) -> str:
         """Describe what its maps show."""

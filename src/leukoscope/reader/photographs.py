@@ -151,6 +151,8 @@ def cut_tiles(height: int, width: int, ratio: float | None, image_size: int) -> 
     if shorter < _MANY_FIELDS * side * (1 - 1e-9):
         return []
     side = int(side)
+    while -(-height // side) * -(-width // side) > _MOST_TILES:  # both are rounded up
+        side += 1
     tops = _spread_evenly(height, side)
     lefts = _spread_evenly(width, side)
     return [Tile(left, top, left + side, top + side) for top in tops for left in lefts]

@@ -23,6 +23,7 @@ from leukoscope.core.fingerprint import fingerprint_facts
 from leukoscope.core.objects import Where
 from leukoscope.core.storage import as_read_from_json, defuse_formula, read_json, write_json, write_whole
 from leukoscope.images.decoding import UnusableImageError, decode
+from leukoscope.images.naming import list_at
 from leukoscope.images.packing_plan import PackingPlan, Record, each_file, show_progress, warn_of_unread
 from leukoscope.reader.base import Reader
 from leukoscope.reader.opinion_log import OpinionLog
@@ -91,7 +92,7 @@ class ReadingPlan:
         """
         every = self.packing.files
         positions = range(len(every)) if positions is None else positions
-        batches = self.packing.pack([every[position] for position in positions])
+        batches = self.packing.pack(list_at(every, positions))
         shown = show_progress(batches, len(every), "Reading", len(every) - len(positions))
         files = zip(positions, each_file(shown), strict=True)
         for _, part in groupby(files, key=lambda file: file[0] // _PART):
