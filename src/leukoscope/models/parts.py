@@ -134,24 +134,29 @@ class Parts:
 
         The means over positions of ``maps @ kernel`` add up to the classes' scores, up to the bias.
         """
-        features = self.network.get_layer(FEATURES)
-        kernel = self.linear_head.kernel
-        if isinstance(features, layers.GlobalAveragePooling2D):
-            return (PooledMaps(features.input, kernel),)
-        joined = _find_maker(features.input) if isinstance(features, layers.Identity) else features
-        if joined.name != JOINED:
+        if not self._pooled:
             return ()
-        norms = [_find_maker(vector) for vector in joined.input]
-        kernels = np.split(kernel, np.cumsum([norm.output.shape[-1] for norm in norms])[:-1])
+        ends = np.cumsum([maps.shape[-1] for maps, _ in self._pooled])
+        kernels = np.split(self.linear_head.kernel, ends[:-1])
         return tuple(
-            PooledMaps(_find_maker(norm.input).input, _find_scale(norm)[:, None] * rows)
-            for norm, rows in zip(norms, kernels, strict=True)
+            PooledMaps(maps, rows if norm is None else _find_scale(norm)[:, None] * rows)
+            for (maps, norm), rows in zip(self._pooled, kernels, strict=True)
         )
+
+    @property
+    def _pooled(self) -> list[tuple[keras.KerasTensor, layers.BatchNormalization | None]]:
+        """The maps of ``pooled_maps``, each with the batch norm behind its pooling, if any; no weights are read."""
+        features = self.network.get_layer(FEATURES)
+        if isinstance(features, layers.GlobalAveragePooling2D):
+            return [(features.input, None)]
+        joined = _find_maker(features.input) if isinstance(features, layers.Identity) else features
+        norms = [_find_maker(vector) for vector in joined.input] if joined.name == JOINED else []
+        return [(_find_maker(norm.input).input, norm) for norm in norms]
 
     @property
     def has_feature_maps(self) -> bool:
         """Whether a class can be localised in a field in closed form."""
-        return bool(self.pooled_maps)
+        return bool(self._pooled)
 
     @property
     def feature_maps(self) -> keras.Model:
@@ -165,7 +170,7 @@ class Parts:
                 f"The network {self.network.name} has no feature maps before its last layer, so that Grad-CAM has no "
                 f"closed form. Explain it by occlusion."
             )
-        return keras.Model(self.network.inputs, [pooled.maps for pooled in self.pooled_maps])
+        return keras.Model(self.network.inputs, [maps for maps, _ in self._pooled])
 
     @property
     def predicting(self) -> keras.Model:
