@@ -48,10 +48,10 @@ class WorkspaceConfigLoader(TellingConfigLoader):
         section = super().__getitem__(key)
         if key == "parameters":
             return _name_entries(section)
-        if key == "globals" and not (isinstance(section.get("data", "data"), str) and section.get("data", "data")):
+        data = section.get("data", "data")
+        if key == "globals" and not (isinstance(data, str) and data):
             raise InputError(
-                f"data in globals.yml is {section['data']!r}, nothing was run: expected the path of a folder, in "
-                f"quotes."
+                f"data in globals.yml is {data!r}, nothing was run: expected the path of a folder, in quotes."
             )
         workspace = os.environ.get(WORKSPACE)
         return section | {"data": workspace} if key == "globals" and workspace else section
@@ -60,7 +60,7 @@ class WorkspaceConfigLoader(TellingConfigLoader):
 def _find_fault(loader: OmegaConfigLoader, key: str) -> str | None:
     folders = [Path(loader.conf_source, env) for env in (loader.base_env, loader.env or loader.default_run_env) if env]
     found = [path for folder in folders for pattern in loader.config_patterns[key] for path in folder.glob(pattern)]
-    for path in sorted({path for path in found if path.suffix in (".yml", ".yaml")}):
+    for path in sorted({path for path in found if path.suffix in (".yml", ".yaml", ".json")}):
         try:
             is_table = OmegaConf.is_dict(OmegaConf.load(path))
         except YAMLError as error:

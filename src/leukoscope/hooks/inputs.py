@@ -21,7 +21,6 @@ from kedro.validation.utils import resolve_nested_dict_path
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import TypeAdapter, ValidationError
-from yaml import YAMLError
 
 from leukoscope.cells.detector import trust_detector
 from leukoscope.core.class_names import split_names
@@ -247,9 +246,8 @@ def _read_parameters(context: KedroContext) -> dict[str, Any]:
     try:
         return context.config_loader["parameters"]
     # OmegaConf raises a TypeError for a list in the place of a mapping.
-    except (ValueError, TypeError, MissingConfigException, YAMLError, OmegaConfBaseException) as error:
-        hint = " Names with brackets or other signs of YAML must stand in quotes." * isinstance(error, YAMLError)
-        raise InputError(f"The parameters cannot be read, nothing was run: {error}.{hint}") from None
+    except (ValueError, TypeError, MissingConfigException, OmegaConfBaseException) as error:
+        raise InputError(f"The parameters cannot be read, nothing was run: {error}.") from None
 
 
 def _read_base(context: KedroContext) -> dict[str, Any]:
