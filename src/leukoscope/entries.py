@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 BASE_ENV = "base"
 DEFAULT_ENV = "local"
 MERGE_STRATEGY = {"parameters": "soft", "globals": "soft", "mlflow": "soft"}
+_BOOLEAN = TypeAdapter(bool)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # With a suffix like `_features`, such a name would become that of another data set.
 TAKEN = frozenset({"blind", "cell", "evaluated", "external"})
@@ -104,7 +105,7 @@ def _describe(entries: Mapping[str, Any], name: str) -> Entry:
 def _is_default(entry: Mapping[str, Any]) -> bool:
     """Read ``default`` as the entry's options do, which take 0 and 'no' too."""
     try:
-        return TypeAdapter(bool).validate_python(entry.get("default", True))
+        return _BOOLEAN.validate_python(entry.get("default", True))
     except ValidationError:
         return True
 

@@ -59,11 +59,11 @@ class TrainedNetworkOptions(ModelOptions):
 
 
 class SingleNetworkOptions(TrainedNetworkOptions):
-    """What kinds have in common whose network is one architecture, or what comes before one of its layers.
+    """Common options of the kinds whose network is one architecture, whole or up to one of its layers.
 
     Attributes:
         architecture: A registered one.
-        layer: At which it ends, by the name that the architecture gives it; by default its last.
+        layer: The name of the layer at which it ends; by default its last.
     """
 
     architecture: str
@@ -76,10 +76,10 @@ class SingleNetworkOptions(TrainedNetworkOptions):
         return name
 
     def resolve(self, shared: Recipe) -> ResolvedRecipe:
-        """Give the recipe in force.
+        """Return the recipe in effect.
 
         Raises:
-            InputError: It does not fit what is built, or names blocks where the network ends at a layer.
+            InputError: The recipe does not fit the network, or names blocks although the network ends at a layer.
         """
         recipe = super().resolve(shared)
         if self.layer and (recipe.trainable not in ("all", HEAD) or recipe.block_rates):
@@ -91,7 +91,7 @@ class SingleNetworkOptions(TrainedNetworkOptions):
         return recipe
 
     def require_files(self, shared: Recipe) -> None:
-        """Make sure that the weights file can be read, and that there is a layer at which the network is to end."""
+        """Check that the weights file can be read, and that the layer at which the network ends exists."""
         super().require_files(shared)
         if self.layer:
             from leukoscope.models.network import build_empty
